@@ -1,0 +1,123 @@
+package interop
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Handler receives a client's events.
+//
+// Calls for one chat come one at a time and in the order of the chat channel; different chats run side by side.
+// For [Message], [Undecryptable] and [Receipt] a nil return means delivered: only then is the stanza acknowledged to
+// the gatekeeper. On an error the client calls again, with backoff, until the handler succeeds or the client stops;
+// after a stop the gatekeeper delivers the stanza again. For all other events the error is logged only.
+type Handler interface {
+	HandleEvent(ctx context.Context, event Event) error
+}
+
+// Event is one of the types in this file.
+type Event interface{ isEvent() }
+
+// MessageInfo is the envelope of a message.
+type MessageInfo struct {
+	ID types.MessageID
+	// Chat is the contact's JID without a device.
+	Chat types.JID
+	// Sender is the sending device.
+	Sender types.JID
+	// PushName is the contact's own name for themselves, "" if the stanza had none. Not yet sanitized.
+	PushName string
+	// Timestamp is the gatekeeper's, to the second.
+	Timestamp time.Time
+	// Offline is true if the message waited in the mailbox.
+	Offline bool
+}
+
+// Message is a decrypted message. If an Undecryptable with the same ID came before, this is the retry that replaces it.
+type Message struct {
+	MessageInfo
+	Message *waE2E.Message
+}
+
+// Undecryptable is a message that could not be decrypted. A retry receipt was sent already.
+type Undecryptable struct {
+	MessageInfo
+	// Reason is for the log; it holds no content.
+	Reason error
+}
+
+// ReceiptType tells what a contact did with our messages.
+type ReceiptType string
+
+const (
+	ReceiptDelivered ReceiptType = "delivered"
+	ReceiptRead      ReceiptType = "read"
+	ReceiptPlayed    ReceiptType = "played"
+)
+
+// Receipt says that a contact's device received, read or played messages of ours.
+type Receipt struct {
+	Chat      types.JID
+	Sender    types.JID
+	IDs       []types.MessageID // at most 256
+	Type      ReceiptType
+	Timestamp time.Time
+}
+
+// ChatState says that a contact is typing, recording or stopped.
+type ChatState struct {
+	Chat      types.JID
+	Composing bool
+	Recording bool // a voice message rather than text; only if Composing
+}
+
+// IdentityChanged says that a contact's device has a new identity key. It comes before the first message under it.
+type IdentityChanged struct {
+	Contact   types.JID // the device
+	Timestamp time.Time
+}
+
+// ContactChanged says that a contact's profile should be fetched again.
+type ContactChanged struct {
+	Contact types.JID
+}
+
+// SendResult is the fate of a message given to Send: accepted by the gatekeeper, or refused for good.
+type SendResult struct {
+	ID   types.MessageID
+	Chat types.JID
+	Ref  string
+	// Err is nil if the gatekeeper acknowledged the message; otherwise errors.Is tells [ErrNotReachable] and the like.
+	Err error
+}
+
+// Connected says that the login succeeded and the chat channel is up.
+type Connected struct{}
+
+// OfflineDelivered says that everything that waited in the mailbox at login has been handed to the handler.
+type OfflineDelivered struct{ Count int }
+
+// Disconnected says that the channel went down and when the next try comes.
+type Disconnected struct {
+	Err     error
+	RetryIn time.Duration
+}
+
+// Ended says that the client stopped for good and will not reconnect. errors.Is tells [ErrNotEnlisted], [ErrOutdated],
+// [ErrReplaced] or [ErrTokenRefused].
+type Ended struct{ Err error }
+
+func (*Message) isEvent()          {}
+func (*Undecryptable) isEvent()    {}
+func (*Receipt) isEvent()          {}
+func (*ChatState) isEvent()        {}
+func (*IdentityChanged) isEvent()  {}
+func (*ContactChanged) isEvent()   {}
+func (*SendResult) isEvent()       {}
+func (*Connected) isEvent()        {}
+func (*OfflineDelivered) isEvent() {}
+func (*Disconnected) isEvent()     {}
+func (*Ended) isEvent()            {}

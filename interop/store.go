@@ -1,0 +1,124 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Store keeps the state of one account. Implementations encrypt every secret and every plain text before it reaches
+// the disk, and are safe for concurrent use. All byte slices and structs passed in or out are owned by the receiver.
+type Store interface {
+	// Atomically runs fn in one transaction: everything that fn does with the context it is given is durable when
+	// Atomically returns nil, and undone otherwise. Calls may nest; only the outermost commits.
+	Atomically(ctx context.Context, fn func(ctx context.Context) error) error
+
+	SessionStore
+	PreKeyStore
+	Outbox
+	Inbox
+}
+
+// Address names one remote device. Sessions and identities are keyed by all of it: two users of different integrators
+// or servers may have the same number.
+type Address struct {
+	Server     string // such as "s.whatsapp.net", "lid", "interop"
+	Integrator uint16 // 0 unless Server is "interop"
+	User       string
+	Device     uint16
+}
+
+// AddressOf returns the address of the device that jid names.
+func AddressOf(jid types.JID) Address {
+	return Address{Server: jid.Server, Integrator: jid.Integrator, User: jid.User, Device: jid.Device}
+}
+
+// String returns the form used as a key in stores, such as "s.whatsapp.net/0/4915112345678/3".
+func (a Address) String() string {
+	return fmt.Sprintf("%s/%d/%s/%d", a.Server, a.Integrator, a.User, a.Device)
+}
+
+// SessionStore keeps Signal sessions and the identity keys of remote devices.
+type SessionStore interface {
+	// LoadSession returns the serialized session, or nil if there is none.
+	LoadSession(ctx context.Context, address Address) ([]byte, error)
+	SaveSession(ctx context.Context, address Address, session []byte) error
+	DeleteSession(ctx context.Context, address Address) error
+	// LoadIdentity returns the identity key last seen for the device; ok is false if none was.
+	LoadIdentity(ctx context.Context, address Address) (key [32]byte, ok bool, err error)
+	SaveIdentity(ctx context.Context, address Address, key [32]byte) error
+}
+
+// PreKeyStore keeps our own prekeys, private parts included.
+type PreKeyStore interface {
+	// LastPreKeyID returns the highest one-time prekey id ever stored, 0 if none. It does not fall when keys are removed.
+	LastPreKeyID(ctx context.Context) (uint32, error)
+	AddPreKeys(ctx context.Context, keys []PreKey) error
+	// LoadPreKey returns nil if there is no such key, which happens when it was used.
+	LoadPreKey(ctx context.Context, id uint32) (*PreKey, error)
+	RemovePreKey(ctx context.Context, id uint32) error
+	// UnsentPreKeys returns the keys that MarkPreKeysUploaded was not called for, lowest id first.
+	UnsentPreKeys(ctx context.Context) ([]PreKey, error)
+	MarkPreKeysUploaded(ctx context.Context, upTo uint32) error
+
+	AddSignedPreKey(ctx context.Context, key SignedPreKey) error
+	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest.
+	LoadSignedPreKey(ctx context.Context, id uint32) (*SignedPreKey, error)
+	// RemoveSignedPreKeys removes those created before the time, but never the newest.
+	RemoveSignedPreKeys(ctx context.Context, before time.Time) error
+}
+
+// OutgoingState is where a message in the outbox stands.
+type OutgoingState int
+
+const (
+	// OutgoingPending waits to be sent, or was sent and waits for the gatekeeper's ack.
+	OutgoingPending OutgoingState = iota
+	// OutgoingSent was acknowledged by the gatekeeper; kept for retry receipts.
+	OutgoingSent
+	// OutgoingFailed was refused for good; Failure says why.
+	OutgoingFailed
+)
+
+// Outgoing is a message on its way to a contact.
+type Outgoing struct {
+	ID   types.MessageID
+	Chat types.JID // without a device
+	// Plaintext is the serialized waE2E.Message, without padding. Nil in states where it was pruned.
+	Plaintext []byte
+	// Ref is the caller's reference for this message (the Matrix event ID); the client only carries it.
+	Ref     string
+	State   OutgoingState
+	Failure string
+	Created time.Time
+}
+
+// Outbox keeps messages from the moment Send accepts them until a retry receipt can no longer ask for them.
+// The order of Pending is the order of Enqueue.
+type Outbox interface {
+	// Enqueue stores a pending message. If the ID is there already it changes nothing and returns false.
+	Enqueue(ctx context.Context, message Outgoing) (added bool, err error)
+	// PendingMessages returns up to limit pending messages, oldest first.
+	PendingMessages(ctx context.Context, limit int) ([]Outgoing, error)
+	// FindOutgoing returns nil if the message is unknown or pruned.
+	FindOutgoing(ctx context.Context, id types.MessageID) (*Outgoing, error)
+	// SetOutgoingState ends the pending state. failure is for OutgoingFailed only and holds no content.
+	SetOutgoingState(ctx context.Context, id types.MessageID, state OutgoingState, failure string) error
+	// PruneOutgoing forgets all but the newest keep messages that are not pending, and those older than the time.
+	PruneOutgoing(ctx context.Context, keep int, before time.Time) error
+}
+
+// Inbox keeps what was decrypted but not yet delivered: a Signal message can be decrypted only once, so its plain text
+// is stored (encrypted at rest) in the transaction that advances the ratchet, and forgotten when the handler is done.
+type Inbox interface {
+	// PutReceived stores the plain text under the SHA-256 of its ciphertext and sender.
+	PutReceived(ctx context.Context, hash [32]byte, plaintext []byte) error
+	// FindReceived returns ok for a ciphertext that was decrypted before; plaintext is nil once it was delivered.
+	FindReceived(ctx context.Context, hash [32]byte) (plaintext []byte, ok bool, err error)
+	// MarkDelivered erases the plain text and keeps the hash, so that a repeated delivery is known as such.
+	MarkDelivered(ctx context.Context, hash [32]byte) error
+	// PruneReceived forgets hashes delivered before the time.
+	PruneReceived(ctx context.Context, before time.Time) error
+}
