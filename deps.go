@@ -1,0 +1,31 @@
+// Package postern exists only until the real packages import these; removed before the first release.
+package postern
+
+import (
+	_ "github.com/coder/websocket"
+	_ "github.com/go-jose/go-jose/v4"
+	_ "github.com/go-jose/go-jose/v4/jwt"
+	_ "github.com/lib/pq"
+	_ "github.com/mattn/go-sqlite3"
+	_ "github.com/rs/zerolog"
+	_ "github.com/spf13/cobra"
+	_ "go.mau.fi/libsignal/session"
+	_ "go.mau.fi/util/dbutil"
+	_ "go.mau.fi/util/dbutil/litestream"
+	_ "go.mau.fi/whatsmeow/binary"
+	_ "go.mau.fi/whatsmeow/proto/waE2E"
+	_ "go.mau.fi/whatsmeow/proto/waWa6"
+	_ "go.mau.fi/whatsmeow/proto/waCert"
+	_ "go.mau.fi/whatsmeow/socket"
+	_ "go.mau.fi/whatsmeow/util/keys"
+	_ "go.mau.fi/whatsmeow/util/hkdfutil"
+	_ "go.mau.fi/zeroconfig"
+	_ "golang.org/x/crypto/hkdf"
+	_ "golang.org/x/net/html"
+	_ "golang.org/x/sync/errgroup"
+	_ "google.golang.org/protobuf/proto"
+	_ "gopkg.in/yaml.v3"
+	_ "maunium.net/go/mautrix/bridgev2/matrix"
+	_ "maunium.net/go/mautrix/bridgev2/commands"
+	_ "maunium.net/go/mautrix/format"
+)

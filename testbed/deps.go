@@ -1,0 +1,13 @@
+// Package testbed exists only until the real packages import these.
+package testbed
+
+import (
+	_ "github.com/mattn/go-sqlite3"
+	_ "github.com/rs/zerolog"
+	_ "go.mau.fi/whatsmeow"
+	_ "go.mau.fi/whatsmeow/store/sqlstore"
+	_ "gopkg.in/yaml.v3"
+	_ "maunium.net/go/mautrix/crypto/cryptohelper"
+	_ "postern/interop"
+	_ "postern/interop/wire"
+)
