@@ -6,6 +6,7 @@ import (
 	_ "github.com/rs/zerolog"
 	_ "go.mau.fi/whatsmeow"
 	_ "go.mau.fi/whatsmeow/store/sqlstore"
+	_ "golang.org/x/sync/errgroup"
 	_ "gopkg.in/yaml.v3"
 	_ "maunium.net/go/mautrix/crypto/cryptohelper"
 	_ "postern/interop"
