@@ -57,6 +57,9 @@ type Keys struct {
 	Identity KeyPair
 	// RegistrationID is the Signal registration id, 1 to 16380.
 	RegistrationID uint32
+	// SignedPreKey is the one given to the gatekeeper at enlistment. The client copies it to its store when it starts
+	// for the first time; later ones are in the store only.
+	SignedPreKey SignedPreKey
 }
 
 // KeyPair is a Curve25519 key pair. Priv must never be logged or stored in the clear.

@@ -18,6 +18,8 @@ type Options struct {
 	Tokens     TokenSource
 	Handler    Handler
 	Log        zerolog.Logger
+	// Clock is for tests; nil is the real one.
+	Clock Clock
 	// HTTPClient dials the websocket and fetches pictures. Shared by all clients of a process. Default http.DefaultClient.
 	HTTPClient *http.Client
 	// ReadReceipts tells the gatekeeper whether this user sends read receipts.

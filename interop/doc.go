@@ -4,8 +4,8 @@
 //
 // A client's life:
 //
-//	keys, _ := interop.NewKeys()
-//	jid, err := interop.Enlist(ctx, gatekeeper, tokens, "@alice:example.org", keys)
+//	keys, _ := interop.NewKeys()         // store them first: a crash must not leave an enlistment without its keys
+//	jid, err := interop.Enlist(ctx, httpClient, gatekeeper, tokens, "@alice:example.org", keys)
 //	client := interop.NewClient(interop.Options{Gatekeeper: gatekeeper, Account: account, Store: store, ...})
 //	client.Start()                       // connects, reconnects, drains the outbox
 //	client.Send(ctx, chat, id, message)  // stored first, then encrypted and sent in order

@@ -42,7 +42,7 @@ func (a Address) String() string {
 
 // SessionStore keeps Signal sessions and the identity keys of remote devices.
 type SessionStore interface {
-	// LoadSession returns the serialized session, or nil if there is none.
+	// LoadSession returns the serialized session, or nil if there is none. Sessions are mostly 1 KiB, at most 1 MiB.
 	LoadSession(ctx context.Context, address Address) ([]byte, error)
 	SaveSession(ctx context.Context, address Address, session []byte) error
 	DeleteSession(ctx context.Context, address Address) error
@@ -55,16 +55,21 @@ type SessionStore interface {
 type PreKeyStore interface {
 	// LastPreKeyID returns the highest one-time prekey id ever stored, 0 if none. It does not fall when keys are removed.
 	LastPreKeyID(ctx context.Context) (uint32, error)
-	AddPreKeys(ctx context.Context, keys []PreKey) error
+	// AddPreKeys stores new keys. sent is true for a key that reaches its one contact in a retry receipt: it counts as
+	// uploaded from the start, so that the gatekeeper never hands it to somebody else.
+	AddPreKeys(ctx context.Context, keys []PreKey, sent bool) error
 	// LoadPreKey returns nil if there is no such key, which happens when it was used.
 	LoadPreKey(ctx context.Context, id uint32) (*PreKey, error)
+	// RemovePreKey does nothing if there is no such key.
 	RemovePreKey(ctx context.Context, id uint32) error
 	// UnsentPreKeys returns the keys that MarkPreKeysUploaded was not called for, lowest id first.
 	UnsentPreKeys(ctx context.Context) ([]PreKey, error)
+	// MarkPreKeysUploaded marks all keys with an id of at most upTo.
 	MarkPreKeysUploaded(ctx context.Context, upTo uint32) error
 
+	// AddSignedPreKey replaces a key with the same id.
 	AddSignedPreKey(ctx context.Context, key SignedPreKey) error
-	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest.
+	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest, which is the one with the highest id.
 	LoadSignedPreKey(ctx context.Context, id uint32) (*SignedPreKey, error)
 	// RemoveSignedPreKeys removes those created before the time, but never the newest.
 	RemoveSignedPreKeys(ctx context.Context, before time.Time) error
@@ -84,9 +89,11 @@ const (
 
 // Outgoing is a message on its way to a contact.
 type Outgoing struct {
+	// Seq is the place in the outbox: given by Enqueue, over 0, and higher than that of every message before it.
+	Seq  int64
 	ID   types.MessageID
 	Chat types.JID // without a device
-	// Plaintext is the serialized waE2E.Message, without padding. Nil in states where it was pruned.
+	// Plaintext is the serialized waE2E.Message, without padding. Nil once the message failed.
 	Plaintext []byte
 	// Ref is the caller's reference for this message (the Matrix event ID); the client only carries it.
 	Ref     string
@@ -98,27 +105,32 @@ type Outgoing struct {
 // Outbox keeps messages from the moment Send accepts them until a retry receipt can no longer ask for them.
 // The order of Pending is the order of Enqueue.
 type Outbox interface {
-	// Enqueue stores a pending message. If the ID is there already it changes nothing and returns false.
+	// Enqueue stores a pending message and gives it the next Seq; Seq, State and Failure of the argument are ignored. If
+	// the ID is there already, in whatever state, it changes nothing and returns false.
 	Enqueue(ctx context.Context, message Outgoing) (added bool, err error)
-	// PendingMessages returns up to limit pending messages, oldest first.
-	PendingMessages(ctx context.Context, limit int) ([]Outgoing, error)
+	// PendingMessages returns up to limit pending messages with a Seq over after, oldest first.
+	PendingMessages(ctx context.Context, after int64, limit int) ([]Outgoing, error)
 	// FindOutgoing returns nil if the message is unknown or pruned.
 	FindOutgoing(ctx context.Context, id types.MessageID) (*Outgoing, error)
-	// SetOutgoingState ends the pending state. failure is for OutgoingFailed only and holds no content.
+	// SetOutgoingState ends the pending state; of a message that is unknown or not pending it changes nothing. failure is
+	// for OutgoingFailed only and holds no content; a failed message's plain text is erased.
 	SetOutgoingState(ctx context.Context, id types.MessageID, state OutgoingState, failure string) error
-	// PruneOutgoing forgets all but the newest keep messages that are not pending, and those older than the time.
+	// PruneOutgoing forgets, of the messages that are not pending, all but the keep newest (by Seq) and all that were
+	// created before the time. Pending messages stay.
 	PruneOutgoing(ctx context.Context, keep int, before time.Time) error
 }
 
 // Inbox keeps what was decrypted but not yet delivered: a Signal message can be decrypted only once, so its plain text
 // is stored (encrypted at rest) in the transaction that advances the ratchet, and forgotten when the handler is done.
 type Inbox interface {
-	// PutReceived stores the plain text under the SHA-256 of its ciphertext and sender.
+	// PutReceived stores the plain text under the SHA-256 of its ciphertext and sender. The bytes are the client's own
+	// envelope around the plain text; stores do not look inside.
 	PutReceived(ctx context.Context, hash [32]byte, plaintext []byte) error
 	// FindReceived returns ok for a ciphertext that was decrypted before; plaintext is nil once it was delivered.
 	FindReceived(ctx context.Context, hash [32]byte) (plaintext []byte, ok bool, err error)
-	// MarkDelivered erases the plain text and keeps the hash, so that a repeated delivery is known as such.
+	// MarkDelivered erases the plain text and keeps the hash, so that a repeated delivery is known as such. It does
+	// nothing for an unknown hash.
 	MarkDelivered(ctx context.Context, hash [32]byte) error
-	// PruneReceived forgets hashes delivered before the time.
+	// PruneReceived forgets hashes marked as delivered before the time; what is not delivered yet stays.
 	PruneReceived(ctx context.Context, before time.Time) error
 }
