@@ -45,7 +45,7 @@ type Picture struct {
 type Client struct{}
 
 // NewClient makes a client that is not connected and owns nothing but its options.
-func NewClient(options Options) *Client { panic("see the contract") }
+func NewClient(options Options) *Client { return nil }
 
 // Start connects and returns at once; what happens is told to the handler. Starting a started client does nothing.
 func (c *Client) Start() {}

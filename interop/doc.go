@@ -4,7 +4,7 @@
 //
 // A client's life:
 //
-//	keys, _ := interop.NewKeys()         // store them first: a crash must not leave an enlistment without its keys
+//	keys := interop.NewKeys()            // store them first: a crash must not leave an enlistment without its keys
 //	jid, err := interop.Enlist(ctx, httpClient, gatekeeper, tokens, "@alice:example.org", keys)
 //	client := interop.NewClient(interop.Options{Gatekeeper: gatekeeper, Account: account, Store: store, ...})
 //	client.Start()                       // connects, reconnects, drains the outbox

@@ -1,14 +1,15 @@
 package interop
 
 import (
-	"crypto/ecdh"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"time"
 
 	"go.mau.fi/libsignal/ecc"
+
+	"postern/interop/wire"
 )
 
 const (
@@ -22,62 +23,34 @@ const (
 	keysSize = 1 + 3*32 + 64 + 4 + 4 + 8
 )
 
+// Format keeps the private key out of logs and error texts, whatever the verb.
+func (k KeyPair) Format(state fmt.State, _ rune) { _, _ = fmt.Fprintf(state, "KeyPair(%x)", k.Pub[:]) }
+
 // errKeysFormat: the bytes are not those of Keys.MarshalBinary.
 var errKeysFormat = errors.New("not a marshalled set of keys")
 
 // NewKeys makes the keys for a new enlistment.
-func NewKeys() (Keys, error) {
-	var keys Keys
-	var err error
-	if keys.Noise, err = NewKeyPair(); err != nil {
-		return Keys{}, err
+func NewKeys() Keys {
+	keys := Keys{
+		Noise:          NewKeyPair(),
+		Identity:       NewKeyPair(),
+		RegistrationID: 1 + mathrand.Uint32N(maxRegistrationID), // an id that tells reinstalls apart, not a secret
 	}
-	if keys.Identity, err = NewKeyPair(); err != nil {
-		return Keys{}, err
-	}
-	var random [8]byte
-	if _, err = rand.Read(random[:]); err != nil {
-		return Keys{}, fmt.Errorf("failed to make a registration id: %w", err)
-	}
-	keys.RegistrationID = uint32(1 + binary.BigEndian.Uint64(random[:])%maxRegistrationID)
-	keys.SignedPreKey, err = newSignedPreKey(keys.Identity, 1, time.Now())
-	if err != nil {
-		return Keys{}, err
-	}
-	return keys, nil
+	keys.SignedPreKey = newSignedPreKey(keys.Identity, 1, time.Now())
+	return keys
 }
 
-// NewKeyPair makes a Curve25519 key pair.
-func NewKeyPair() (KeyPair, error) {
-	var seed [32]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return KeyPair{}, fmt.Errorf("failed to make a key pair: %w", err)
-	}
-	return keyPairFrom(seed)
-}
+// NewKeyPair makes a Curve25519 key pair from the system's random source, which never fails.
+func NewKeyPair() KeyPair { return KeyPair(wire.NewKeyPair()) }
 
-// keyPairFrom clamps the private key, as peers that sign with it expect, and derives the public one.
-func keyPairFrom(private [32]byte) (KeyPair, error) {
-	private[0] &= 248
-	private[31] = private[31]&127 | 64
-	key, err := ecdh.X25519().NewPrivateKey(private[:])
-	if err != nil {
-		return KeyPair{}, fmt.Errorf("failed to make a key pair: %w", err)
-	}
-	return KeyPair{Pub: [32]byte(key.PublicKey().Bytes()), Priv: private}, nil
-}
+// keyPairFrom derives the key pair of a private key.
+func keyPairFrom(private []byte) KeyPair { return KeyPair(wire.KeyPairFrom([32]byte(private))) }
 
 // newSignedPreKey makes a prekey signed by the identity key.
-func newSignedPreKey(identity KeyPair, id uint32, now time.Time) (SignedPreKey, error) {
-	pair, err := NewKeyPair()
-	if err != nil {
-		return SignedPreKey{}, err
-	}
-	return SignedPreKey{
-		PreKey:    PreKey{ID: id, KeyPair: pair},
-		Signature: signKey(identity, pair.Pub),
-		Created:   now,
-	}, nil
+func newSignedPreKey(identity KeyPair, id uint32, now time.Time) SignedPreKey {
+	key := SignedPreKey{PreKey: PreKey{ID: id, KeyPair: NewKeyPair()}, Created: now}
+	key.Signature = signKey(identity, key.Pub)
+	return key
 }
 
 // signKey signs a public key in its 33-byte form (type, key), as Signal does.
@@ -103,21 +76,13 @@ func (k *Keys) UnmarshalBinary(data []byte) error {
 	if len(data) != keysSize || data[0] != keysVersion {
 		return errKeysFormat
 	}
-	var keys Keys
-	var err error
-	if keys.Noise, err = keyPairFrom([32]byte(data[1:33])); err != nil {
-		return err
+	k.Noise = keyPairFrom(data[1:33])
+	k.Identity = keyPairFrom(data[33:65])
+	k.RegistrationID = binary.BigEndian.Uint32(data[65:69])
+	k.SignedPreKey = SignedPreKey{
+		PreKey:    PreKey{ID: binary.BigEndian.Uint32(data[69:73]), KeyPair: keyPairFrom(data[73:105])},
+		Signature: [64]byte(data[105:169]),
+		Created:   time.Unix(int64(binary.BigEndian.Uint64(data[169:177])), 0),
 	}
-	if keys.Identity, err = keyPairFrom([32]byte(data[33:65])); err != nil {
-		return err
-	}
-	keys.RegistrationID = binary.BigEndian.Uint32(data[65:69])
-	keys.SignedPreKey.ID = binary.BigEndian.Uint32(data[69:73])
-	if keys.SignedPreKey.KeyPair, err = keyPairFrom([32]byte(data[73:105])); err != nil {
-		return err
-	}
-	keys.SignedPreKey.Signature = [64]byte(data[105:169])
-	keys.SignedPreKey.Created = time.Unix(int64(binary.BigEndian.Uint64(data[169:177])), 0)
-	*k = keys
 	return nil
 }

@@ -1,0 +1,170 @@
+package memstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"postern/interop"
+)
+
+// preKey is a one-time prekey and whether it was given out.
+type preKey struct {
+	interop.PreKey
+	sent bool
+}
+
+// LoadSession implements [interop.SessionStore].
+func (s *Store) LoadSession(ctx context.Context, address interop.Address) (session []byte, err error) {
+	err = s.locked(ctx, func() error {
+		session = bytes.Clone(s.sessions[address])
+		return nil
+	})
+	return session, err
+}
+
+// SaveSession implements [interop.SessionStore].
+func (s *Store) SaveSession(ctx context.Context, address interop.Address, session []byte) error {
+	return s.locked(ctx, func() error {
+		put(s, s.sessions, address, session)
+		return nil
+	})
+}
+
+// DeleteSession implements [interop.SessionStore].
+func (s *Store) DeleteSession(ctx context.Context, address interop.Address) error {
+	return s.locked(ctx, func() error {
+		drop(s, s.sessions, address)
+		return nil
+	})
+}
+
+// LoadIdentity implements [interop.SessionStore].
+func (s *Store) LoadIdentity(ctx context.Context, address interop.Address) (key [32]byte, ok bool, err error) {
+	err = s.locked(ctx, func() error {
+		key, ok = s.identities[address]
+		return nil
+	})
+	return key, ok, err
+}
+
+// SaveIdentity implements [interop.SessionStore].
+func (s *Store) SaveIdentity(ctx context.Context, address interop.Address, key [32]byte) error {
+	return s.locked(ctx, func() error {
+		put(s, s.identities, address, key)
+		return nil
+	})
+}
+
+// LastPreKeyID implements [interop.PreKeyStore].
+func (s *Store) LastPreKeyID(ctx context.Context) (id uint32, err error) {
+	err = s.locked(ctx, func() error {
+		id = s.lastPreKeyID
+		return nil
+	})
+	return id, err
+}
+
+// AddPreKeys implements [interop.PreKeyStore].
+func (s *Store) AddPreKeys(ctx context.Context, keys []interop.PreKey, sent bool) error {
+	return s.locked(ctx, func() error {
+		last := s.lastPreKeyID
+		s.undo = append(s.undo, func() { s.lastPreKeyID = last })
+		for _, key := range keys {
+			put(s, s.preKeys, key.ID, preKey{PreKey: key, sent: sent})
+			s.lastPreKeyID = max(s.lastPreKeyID, key.ID)
+		}
+		return nil
+	})
+}
+
+// LoadPreKey implements [interop.PreKeyStore].
+func (s *Store) LoadPreKey(ctx context.Context, id uint32) (key *interop.PreKey, err error) {
+	err = s.locked(ctx, func() error {
+		if found, ok := s.preKeys[id]; ok {
+			key = &found.PreKey
+		}
+		return nil
+	})
+	return key, err
+}
+
+// RemovePreKey implements [interop.PreKeyStore].
+func (s *Store) RemovePreKey(ctx context.Context, id uint32) error {
+	return s.locked(ctx, func() error {
+		drop(s, s.preKeys, id)
+		return nil
+	})
+}
+
+// UnsentPreKeys implements [interop.PreKeyStore].
+func (s *Store) UnsentPreKeys(ctx context.Context) (unsent []interop.PreKey, err error) {
+	err = s.locked(ctx, func() error {
+		for _, key := range s.preKeys {
+			if !key.sent {
+				unsent = append(unsent, key.PreKey)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(unsent, func(a, b interop.PreKey) int { return cmp.Compare(a.ID, b.ID) })
+	return unsent, err
+}
+
+// MarkPreKeysUploaded implements [interop.PreKeyStore].
+func (s *Store) MarkPreKeysUploaded(ctx context.Context, upTo uint32) error {
+	return s.locked(ctx, func() error {
+		for id, key := range s.preKeys {
+			if id <= upTo && !key.sent {
+				key.sent = true
+				put(s, s.preKeys, id, key)
+			}
+		}
+		return nil
+	})
+}
+
+// AddSignedPreKey implements [interop.PreKeyStore].
+func (s *Store) AddSignedPreKey(ctx context.Context, key interop.SignedPreKey) error {
+	return s.locked(ctx, func() error {
+		put(s, s.signedPreKeys, key.ID, key)
+		return nil
+	})
+}
+
+// LoadSignedPreKey implements [interop.PreKeyStore].
+func (s *Store) LoadSignedPreKey(ctx context.Context, id uint32) (key *interop.SignedPreKey, err error) {
+	err = s.locked(ctx, func() error {
+		if id == 0 {
+			id = s.newestSignedPreKey()
+		}
+		if found, ok := s.signedPreKeys[id]; ok {
+			key = &found
+		}
+		return nil
+	})
+	return key, err
+}
+
+// RemoveSignedPreKeys implements [interop.PreKeyStore].
+func (s *Store) RemoveSignedPreKeys(ctx context.Context, before time.Time) error {
+	return s.locked(ctx, func() error {
+		newest := s.newestSignedPreKey()
+		for id, key := range s.signedPreKeys {
+			if id != newest && key.Created.Before(before) {
+				drop(s, s.signedPreKeys, id)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) newestSignedPreKey() uint32 {
+	if len(s.signedPreKeys) == 0 {
+		return 0
+	}
+	return slices.Max(slices.Collect(maps.Keys(s.signedPreKeys)))
+}
