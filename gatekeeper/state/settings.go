@@ -1,0 +1,107 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/types"
+
+	"postern/interop/wire"
+)
+
+// SetBlocked puts a contact on an account's blocklist or takes it off.
+func (s *State) SetBlocked(ctx context.Context, account, contact types.JID, blocked bool) error {
+	query := `DELETE FROM blocked WHERE account=$1 AND contact=$2`
+	if blocked {
+		query = `INSERT INTO blocked (account, contact) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	}
+	if _, err := s.db.Exec(ctx, query, wire.FormatJID(account.ToNonAD()), wire.FormatJID(contact.ToNonAD())); err != nil {
+		return fmt.Errorf("failed to change blocklist: %w", err)
+	}
+	return nil
+}
+
+// Blocklist returns the contacts that an account blocked.
+func (s *State) Blocklist(ctx context.Context, account types.JID) ([]types.JID, error) {
+	rows, err := s.db.Query(ctx, `SELECT contact FROM blocked WHERE account=$1 ORDER BY contact`, wire.FormatJID(account.ToNonAD()))
+	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (types.JID, error) {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return types.JID{}, err
+		}
+		return wire.ParseJID(text)
+	}, err).AsList()
+}
+
+// IsBlocked tells whether account blocked contact.
+func (s *State) IsBlocked(ctx context.Context, account, contact types.JID) (blocked bool, err error) {
+	err = s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM blocked WHERE account=$1 AND contact=$2)`,
+		wire.FormatJID(account.ToNonAD()), wire.FormatJID(contact.ToNonAD())).Scan(&blocked)
+	return
+}
+
+// SetPrivacy stores one privacy setting, such as "readreceipts" = "all".
+func (s *State) SetPrivacy(ctx context.Context, account types.JID, category, value string) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO privacy (account, category, value) VALUES ($1, $2, $3)
+		ON CONFLICT (account, category) DO UPDATE SET value=excluded.value`, wire.FormatJID(account.ToNonAD()), category, value)
+	if err != nil {
+		return fmt.Errorf("failed to store privacy setting: %w", err)
+	}
+	return nil
+}
+
+// Privacy returns the settings that were stored.
+func (s *State) Privacy(ctx context.Context, account types.JID) (map[string]string, error) {
+	settings := make(map[string]string)
+	rows, err := s.db.Query(ctx, `SELECT category, value FROM privacy WHERE account=$1`, wire.FormatJID(account.ToNonAD()))
+	return settings, dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (struct{}, error) {
+		var category, value string
+		err := row.Scan(&category, &value)
+		settings[category] = value
+		return struct{}{}, err
+	}, err).Iter(func(struct{}) (bool, error) { return true, nil })
+}
+
+// SetPicture stores an account's profile picture and returns its id.
+func (s *State) SetPicture(ctx context.Context, account types.JID, content []byte) (id string, err error) {
+	hash := sha256.Sum256(content)
+	id = hex.EncodeToString(hash[:8])
+	_, err = s.db.Exec(ctx, `INSERT INTO picture (account, id, content) VALUES ($1, $2, $3)
+		ON CONFLICT (account) DO UPDATE SET id=excluded.id, content=excluded.content`, wire.FormatJID(account.ToNonAD()), id, content)
+	if err != nil {
+		return "", fmt.Errorf("failed to store picture: %w", err)
+	}
+	return id, nil
+}
+
+// Picture returns an account's picture, or ErrUnknown if it has none.
+func (s *State) Picture(ctx context.Context, account types.JID) (id string, content []byte, err error) {
+	err = s.db.QueryRow(ctx, `SELECT id, content FROM picture WHERE account=$1`, wire.FormatJID(account.ToNonAD())).Scan(&id, &content)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrUnknown
+	}
+	return
+}
+
+// PictureID returns the id of an account's picture without its content, or ErrUnknown if it has none.
+func (s *State) PictureID(ctx context.Context, account types.JID) (id string, err error) {
+	err = s.db.QueryRow(ctx, `SELECT id FROM picture WHERE account=$1`, wire.FormatJID(account.ToNonAD())).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrUnknown
+	}
+	return
+}
+
+// PictureByID returns the content of the picture with that id, for the media host, or ErrUnknown.
+func (s *State) PictureByID(ctx context.Context, id string) (content []byte, err error) {
+	err = s.db.QueryRow(ctx, `SELECT content FROM picture WHERE id=$1 LIMIT 1`, id).Scan(&content)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrUnknown
+	}
+	return
+}
