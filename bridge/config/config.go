@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+
+	"postern/interop"
+)
+
+// Config is the whole file. Field comments stand in example.yaml, where admins read them.
+type Config struct {
+	Homeserver    Homeserver   `yaml:"homeserver"`
+	Appservice    Appservice   `yaml:"appservice"`
+	Database      Database     `yaml:"database"`
+	SecretKey     string       `yaml:"secret_key"`
+	SecretKeyFile string       `yaml:"secret_key_file"`
+	Public        Public       `yaml:"public"`
+	Gatekeepers   []Gatekeeper `yaml:"gatekeepers"`
+	DoublePuppet  DoublePuppet `yaml:"double_puppet"`
+	Provisioning  Provisioning `yaml:"provisioning"`
+	Admins        []string     `yaml:"admins"`
+	CommandPrefix string       `yaml:"command_prefix"`
+	Logging       Logging      `yaml:"logging"`
+	Limits        Limits       `yaml:"limits"`
+}
+
+// Homeserver is the Matrix server whose users the bridge serves.
+type Homeserver struct {
+	Address string `yaml:"address"`
+	Domain  string `yaml:"domain"`
+}
+
+// Appservice is how the homeserver and the bridge reach and trust each other. All of it stands in the registration
+// too; the two must agree.
+type Appservice struct {
+	ID               string `yaml:"id"`
+	Address          string `yaml:"address"`
+	Listen           string `yaml:"listen"`
+	BotUsername      string `yaml:"bot_username"`
+	BotDisplayname   string `yaml:"bot_displayname"`
+	UsernameTemplate string `yaml:"username_template"`
+	ASToken          string `yaml:"as_token"`
+	HSToken          string `yaml:"hs_token"`
+}
+
+// DatabaseType is a kind of database.
+type DatabaseType string
+
+const (
+	SQLite   DatabaseType = "sqlite"
+	Postgres DatabaseType = "postgres"
+)
+
+// Database is where everything is stored.
+type Database struct {
+	Type           DatabaseType `yaml:"type"`
+	URI            string       `yaml:"uri"`
+	MaxConnections int          `yaml:"max_connections"`
+}
+
+// Public is the partner server, the part that the gatekeepers' servers call.
+type Public struct {
+	Listen string `yaml:"listen"`
+	URL    string `yaml:"url"`
+}
+
+// Gatekeeper is one service that users can enlist with.
+type Gatekeeper struct {
+	ID              string `yaml:"id"`
+	Name            string `yaml:"name"`
+	Product         string `yaml:"product"`
+	Integrator      int    `yaml:"integrator"`
+	EnlistURL       string `yaml:"enlist_url"`
+	ChatURL         string `yaml:"chat_url"`
+	RootKey         string `yaml:"root_key"`
+	Audience        string `yaml:"audience"`
+	ProtocolVersion string `yaml:"protocol_version"`
+}
+
+// Interop returns the entry in the form that the interop client wants. The entry must have been validated.
+func (g Gatekeeper) Interop() (*interop.Gatekeeper, error) {
+	root, err := parseRootKey(g.RootKey)
+	if err != nil {
+		return nil, fmt.Errorf("root_key of gatekeeper %s: %w", g.ID, err)
+	}
+	version, err := parseVersion(g.ProtocolVersion)
+	if err != nil {
+		return nil, fmt.Errorf("protocol_version of gatekeeper %s: %w", g.ID, err)
+	}
+	enlist, err := url.Parse(g.EnlistURL)
+	if err != nil {
+		return nil, fmt.Errorf("enlist_url of gatekeeper %s: %w", g.ID, err)
+	}
+	chat, err := url.Parse(g.ChatURL)
+	if err != nil {
+		return nil, fmt.Errorf("chat_url of gatekeeper %s: %w", g.ID, err)
+	}
+	return &interop.Gatekeeper{
+		ID:              g.ID,
+		Name:            g.Name,
+		Product:         interop.Product(g.Product),
+		Integrator:      uint16(g.Integrator),
+		EnlistURL:       enlist,
+		ChatURL:         chat,
+		RootKey:         root,
+		Audience:        g.Audience,
+		ProtocolVersion: version,
+	}, nil
+}
+
+// DoublePuppet lets the bridge act for the homeserver's own users: chats join by themselves and are marked as direct.
+type DoublePuppet struct {
+	ASToken string `yaml:"as_token"`
+}
+
+// Provisioning is the HTTP interface that Matrix clients and other tools use instead of talking to the bot.
+type Provisioning struct {
+	SharedSecret string `yaml:"shared_secret"`
+}
+
+// Logging says what is written where.
+type Logging struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+	File   string `yaml:"file"`
+}
+
+// Limits bound what others can make the bridge do.
+type Limits struct {
+	TransactionMiB int `yaml:"transaction_mib"`
+	LoginsAtOnce   int `yaml:"logins_at_once"`
+	LoginsPerUser  int `yaml:"logins_per_user"`
+}

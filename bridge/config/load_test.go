@@ -1,0 +1,194 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/bridge/config"
+)
+
+func noEnv(string) string { return "" }
+
+// complete is the smallest config that is accepted.
+const complete = `homeserver:
+    address: http://localhost:8008
+    domain: example.org
+appservice:
+    as_token: aaaa
+    hs_token: bbbb
+public:
+    url: https://postern.example.org
+gatekeepers:
+    - id: whatsapp
+      name: WhatsApp
+      product: whatsapp
+      integrator: 7
+      enlist_url: https://gatekeeper.example.com/3p/interop_reg
+      chat_url: wss://gatekeeper.example.com/ws/chat
+      root_key: 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20
+      audience: https://gatekeeper.example.com
+      protocol_version: 1.0.3
+`
+
+func TestExampleInTheRootIsTheEmbeddedOne(t *testing.T) {
+	file, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(file) != config.Example() {
+		t.Error("config.example.yaml differs from bridge/config/example.yaml; run `make config`")
+	}
+}
+
+func TestDefaultsAreThoseOfTheExample(t *testing.T) {
+	cfg, err := config.Parse("/etc/postern/config.yaml", []byte(complete), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Appservice.BotUsername != "postern" || cfg.Logging.Level != "info" || cfg.Limits.LoginsAtOnce != 64 {
+		t.Errorf("defaults are missing: %+v %+v", cfg.Logging, cfg.Limits)
+	}
+	if cfg.Database.URI != "/etc/postern/postern.db" || cfg.SecretKeyFile != "/etc/postern/postern.key" {
+		t.Errorf("paths are not relative to the config: %s %s", cfg.Database.URI, cfg.SecretKeyFile)
+	}
+	gatekeeper, err := cfg.Gatekeepers[0].Interop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gatekeeper.RootKey[0] != 1 || gatekeeper.RootKey[31] != 0x20 || gatekeeper.ProtocolVersion != [3]uint32{1, 0, 3} {
+		t.Errorf("gatekeeper was converted to %+v", gatekeeper)
+	}
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	dir := t.TempDir()
+	token := filepath.Join(dir, "token")
+	if err := os.WriteFile(token, []byte("from-a-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"POSTERN_AS_TOKEN":         "from-the-environment",
+		"POSTERN_HS_TOKEN_FILE":    token,
+		"POSTERN_SECRET_KEY_FILE":  "/run/secrets/key",
+		"POSTERN_DATABASE_URI":     "/var/lib/postern.db",
+		"POSTERN_UNRELATED_ANSWER": "42",
+	}
+	cfg, err := config.Parse("config.yaml", []byte(complete), func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range [][2]string{
+		{cfg.Appservice.ASToken, "from-the-environment"},
+		{cfg.Appservice.HSToken, "from-a-file"},
+		{cfg.SecretKeyFile, "/run/secrets/key"},
+		{cfg.Database.URI, "/var/lib/postern.db"},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("got %q, want %q", got[0], got[1])
+		}
+	}
+}
+
+func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
+	replace := func(old, new string) string {
+		if !strings.Contains(complete, old) {
+			t.Fatalf("%q is not in the config", old)
+		}
+		return strings.Replace(complete, old, new, 1)
+	}
+	tests := []struct {
+		name string
+		yaml string
+		env  map[string]string
+		want string
+	}{
+		{"unknown key", replace("domain:", "domian:"), nil, `c.yaml:3: unknown key "domian"`},
+		{"unknown section", complete + "network:\n    x: 1\n", nil, `c.yaml:19: unknown key "network"`},
+		{"wrong type", complete + "limits:\n    logins_at_once: [1]\n", nil, "c.yaml:20: cannot unmarshal"},
+		{"broken syntax", "homeserver: [", nil, "c.yaml"},
+		{"nothing at all", "", nil, "homeserver.address is missing"},
+		{"address without scheme", replace("http://localhost:8008", "localhost"), nil, "c.yaml:2: homeserver.address is not a URL: write http:// or https://host"},
+		{"address with password", replace("http://localhost:8008", "http://a:b@localhost"), nil, "homeserver.address has more than host and path"},
+		{"whole Matrix ID as domain", replace("example.org", "'@a:example.org'"), nil, "c.yaml:3: homeserver.domain is not a server name"},
+		{"equal tokens", replace("bbbb", "aaaa"), nil, "c.yaml:6: appservice.hs_token is the same as as_token"},
+		{"token with space", replace("bbbb", "b b"), nil, "appservice.hs_token has characters"},
+		{"template without placeholder", replace("    as_token", "    username_template: x_\n    as_token"), nil, "c.yaml:5: appservice.username_template is not a template"},
+		{"template that matches the bot", replace("    as_token", "    username_template: post{{.}}\n    as_token"), nil, "c.yaml:5: appservice.username_template matches the bot"},
+		{"integrator too large", replace("integrator: 7", "integrator: 65536"), nil, "c.yaml:13: gatekeepers[0].integrator is 65536: write a number from 1 to 65535"},
+		{"short root key", replace("1e1f20", "1e1f"), nil, "c.yaml:16: gatekeepers[0].root_key is not a key of 32 bytes"},
+		{"unknown product", replace("product: whatsapp", "product: icq"), nil, "c.yaml:12: gatekeepers[0].product is unknown"},
+		{"http chat channel", replace("wss://", "https://"), nil, "gatekeepers[0].chat_url is not a URL: write wss:// or ws://host"},
+		{"two part version", replace("1.0.3", "'1.0'"), nil, "gatekeepers[0].protocol_version is not a version"},
+		{"gatekeeper id with underscore", replace("id: whatsapp", "id: whats_app"), nil, "c.yaml:10: gatekeepers[0].id is not a short name"},
+		{"admin without domain", complete + "admins: [alice]\n", nil, "c.yaml:19: admins[0] is not a Matrix ID: write it as @name:example.org"},
+		{"short provisioning secret", complete, map[string]string{"POSTERN_PROVISIONING_SECRET": "short"}, "provisioning.shared_secret is too short"},
+		{"secret twice", complete, map[string]string{"POSTERN_AS_TOKEN": "a", "POSTERN_AS_TOKEN_FILE": "b"}, "both POSTERN_AS_TOKEN and POSTERN_AS_TOKEN_FILE are set"},
+		{"secret file missing", complete, map[string]string{"POSTERN_AS_TOKEN_FILE": "/does/not/exist"}, "POSTERN_AS_TOKEN_FILE"},
+		{"sqlite with options", complete + "database:\n    uri: file:x.db?a=b\n", nil, "database.uri is not a file name"},
+		{"postgres without scheme", complete + "database:\n    type: postgres\n    uri: hunter2@host\n", nil, "database.uri is not a PostgreSQL address"},
+		{"one listener for both", replace("public:", "public:\n    listen: 127.0.0.1:29340"), nil, "c.yaml:8: public.listen is the same as appservice.listen"},
+		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:20: logging.level is unknown"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Parse("c.yaml", []byte(test.yaml), func(name string) string { return test.env[name] })
+			if err == nil {
+				t.Fatal("the mistake is not noticed")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error does not say %q:\n%v", test.want, err)
+			}
+		})
+	}
+}
+
+func TestErrorsDoNotShowSecrets(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for _, text := range []string{
+		strings.Replace(complete, "aaaa", "'"+secret+" x'", 1),
+		complete + "database:\n    type: postgres\n    uri: " + secret + "\n",
+		complete + "limits: " + secret + "\n",
+		complete + "limits:\n    logins_at_once: " + secret + "\n",
+	} {
+		_, err := config.Parse("c.yaml", []byte(text), noEnv)
+		if err == nil {
+			t.Fatal("the mistake is not noticed")
+		}
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("error shows the secret: %v", err)
+		}
+	}
+}
+
+func TestHugeFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(strings.Repeat("#", 2<<20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(path, noEnv); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(complete)
+	f.Add(config.Example())
+	f.Add("gatekeepers: [&a [*a]]")
+	f.Add("{")
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := config.Parse("c.yaml", []byte(text), noEnv)
+		if err != nil {
+			return
+		}
+		if cfg.Homeserver.Domain == "" || len(cfg.Gatekeepers) == 0 {
+			t.Errorf("accepted without required keys: %q", text)
+		}
+		for _, gatekeeper := range cfg.Gatekeepers {
+			if _, err = gatekeeper.Interop(); err != nil {
+				t.Errorf("validated gatekeeper cannot be converted: %v", err)
+			}
+		}
+	})
+}
