@@ -1,0 +1,55 @@
+package homeserver
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	_ "embed"
+	"encoding/pem"
+	"path/filepath"
+	"text/template"
+
+	"postern/testbed/process"
+)
+
+const dendriteConfigName = "dendrite.yaml"
+
+//go:embed dendrite.yaml.tmpl
+var dendriteConfig string
+
+var dendriteTemplate = template.Must(template.New(dendriteConfigName).Parse(dendriteConfig))
+
+type dendrite struct{}
+
+// prepare makes the key that signs events.
+func (dendrite) prepare(dir string) error {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	return writeFile(dir, "matrix_key.pem", pem.EncodeToMemory(&pem.Block{
+		Type:    "MATRIX PRIVATE KEY",
+		Headers: map[string]string{"Key-ID": "ed25519:testbed"},
+		Bytes:   private.Seed(),
+	}))
+}
+
+func (dendrite) configure(dir string, settings settings) error {
+	var config bytes.Buffer
+	if err := dendriteTemplate.Execute(&config, settings); err != nil {
+		return err
+	}
+	return writeFile(dir, dendriteConfigName, config.Bytes())
+}
+
+func (dendrite) command(binary, dir string, port int) process.Options {
+	return process.Options{
+		Path: binary,
+		Args: []string{
+			"-config", filepath.Join(dir, dendriteConfigName),
+			"-http-bind-address", process.Loopback(port),
+		},
+	}
+}
+
+func (dendrite) healthPath() string { return "/_dendrite/monitor/health" }

@@ -1,0 +1,202 @@
+package homeserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"postern/testbed/process"
+)
+
+// Kind is a homeserver implementation.
+type Kind string
+
+const (
+	Dendrite Kind = "dendrite"
+	Synapse  Kind = "synapse"
+)
+
+// KindVariable names the environment variable that chooses the homeserver for tests.
+const KindVariable = "POSTERN_HOMESERVER"
+
+const (
+	// startTimeout bounds Start. Synapse on a busy machine with two cores takes about 10 seconds.
+	startTimeout = 90 * time.Second
+	// defaultDomain cannot exist on the internet (RFC 6761).
+	defaultDomain = "postern.test"
+	logName       = "log"
+)
+
+var (
+	// ErrUnknownKind is returned for a kind that this package cannot run.
+	ErrUnknownKind = errors.New("unknown kind of homeserver")
+	// ErrRunning is returned by Start when the server runs already.
+	ErrRunning = errors.New("homeserver is running")
+)
+
+// KindFromEnvironment returns what tests are to run on: Dendrite, unless the environment says otherwise.
+func KindFromEnvironment() Kind {
+	if kind := os.Getenv(KindVariable); kind != "" {
+		return Kind(kind)
+	}
+	return Dendrite
+}
+
+// Options say what to run. Kind, Binary and Dir must be set.
+type Options struct {
+	Kind Kind
+	// Binary is the Dendrite program, or the Python interpreter of an environment that holds Synapse.
+	Binary string
+	// Dir takes configuration, databases and log. It must exist and be empty.
+	Dir string
+	// Domain is the server's name; "" is postern.test.
+	Domain string
+}
+
+// Server is one homeserver. Stopped and started again, it keeps its data and its address. Its methods are safe for
+// concurrent use.
+type Server struct {
+	options      Options
+	flavour      flavour
+	port         int
+	sharedSecret string
+
+	lock    sync.Mutex
+	process *process.Process // nil before the first start
+}
+
+// flavour is what differs between implementations.
+type flavour interface {
+	// prepare writes what is made once, such as keys.
+	prepare(dir string) error
+	// configure writes the configuration files.
+	configure(dir string, settings settings) error
+	// command returns how to start; name, directory and log are filled in by the caller.
+	command(binary, dir string, port int) process.Options
+	// healthPath answers 200 as soon as the server works.
+	healthPath() string
+}
+
+// settings fill the configuration templates.
+type settings struct {
+	Domain        string
+	Dir           string
+	Port          int
+	SharedSecret  string
+	Registrations []string
+}
+
+// New prepares a homeserver without starting it: its address is known then, as a registration needs it.
+func New(options Options) (*Server, error) {
+	var kind flavour
+	switch options.Kind {
+	case Dendrite:
+		kind = dendrite{}
+	case Synapse:
+		kind = synapse{}
+	default:
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKind, options.Kind)
+	}
+	if options.Domain == "" {
+		options.Domain = defaultDomain
+	}
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	if err = kind.prepare(options.Dir); err != nil {
+		return nil, fmt.Errorf("failed to prepare %s: %w", options.Kind, err)
+	}
+	return &Server{options: options, flavour: kind, port: port, sharedSecret: rand.Text()}, nil
+}
+
+// Kind tells which implementation it is.
+func (s *Server) Kind() Kind { return s.options.Kind }
+
+// Domain is the server name, the part of user IDs after the colon.
+func (s *Server) Domain() string { return s.options.Domain }
+
+// URL is the address of the client-server API.
+func (s *Server) URL() string { return "http://" + process.Loopback(s.port) }
+
+// LogFile is where the server's output goes.
+func (s *Server) LogFile() string { return filepath.Join(s.options.Dir, logName) }
+
+// Start runs the server with these appservice registrations and returns when it answers.
+func (s *Server) Start(ctx context.Context, registrations ...string) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.process != nil {
+		return ErrRunning
+	}
+	err := s.flavour.configure(s.options.Dir, settings{
+		Domain: s.options.Domain, Dir: s.options.Dir, Port: s.port,
+		SharedSecret: s.sharedSecret, Registrations: registrations,
+	})
+	if err != nil {
+		return fmt.Errorf("failed to configure %s: %w", s.options.Kind, err)
+	}
+	return s.run(ctx)
+}
+
+// Restart starts a server that was stopped or killed, with the configuration it had.
+func (s *Server) Restart(ctx context.Context) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.process != nil {
+		return ErrRunning
+	}
+	return s.run(ctx)
+}
+
+func (s *Server) run(ctx context.Context) error {
+	command := s.flavour.command(s.options.Binary, s.options.Dir, s.port)
+	command.Name = string(s.options.Kind)
+	command.Dir = s.options.Dir
+	command.LogFile = s.LogFile()
+	started, err := process.Start(command)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err = started.WaitReady(ctx, process.HTTPCheck(s.URL()+s.flavour.healthPath())); err != nil {
+		started.Kill()
+		return err
+	}
+	s.process = started
+	return nil
+}
+
+// Stop ends the server, by force when ctx ends. Stopping a stopped server does nothing.
+func (s *Server) Stop(ctx context.Context) error {
+	if running := s.take(); running != nil {
+		return running.Stop(ctx)
+	}
+	return nil
+}
+
+// Kill ends the server with SIGKILL. Killing a stopped server does nothing.
+func (s *Server) Kill() {
+	if running := s.take(); running != nil {
+		running.Kill()
+	}
+}
+
+func (s *Server) take() *process.Process {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	running := s.process
+	s.process = nil
+	return running
+}
+
+// writeFile writes a file that only its owner can read, as it may hold secrets.
+func writeFile(dir, name string, content []byte) error {
+	return os.WriteFile(filepath.Join(dir, name), content, 0o600)
+}

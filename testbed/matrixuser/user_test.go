@@ -1,0 +1,180 @@
+package matrixuser_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+
+	"postern/testbed/homeserver"
+	"postern/testbed/matrixuser"
+	"postern/testbed/programs"
+)
+
+const deadline = 2 * time.Minute
+
+func within(t *testing.T, limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func newServer(t *testing.T) *homeserver.Server {
+	t.Helper()
+	ctx := within(t, deadline)
+	builder, err := programs.NewBuilder(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := homeserver.KindFromEnvironment()
+	binary, err := builder.Homeserver(ctx, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := homeserver.New(homeserver.Options{Kind: kind, Binary: binary, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Kill)
+	if err = server.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+func newUser(t *testing.T, server *homeserver.Server, name string) *matrixuser.User {
+	t.Helper()
+	ctx := within(t, deadline)
+	account, err := server.CreateUser(ctx, name, "password of "+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := matrixuser.New(ctx, matrixuser.Options{
+		HomeserverURL: server.URL(), Account: account, Dir: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := user.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return user
+}
+
+// TestEncryptedChat lets two users talk, the way a user and a bridge will.
+func TestEncryptedChat(t *testing.T) {
+	server := newServer(t)
+	alice, bob := newUser(t, server, "alice"), newUser(t, server, "bob")
+	ctx := within(t, deadline)
+
+	room, err := alice.InviteToDirectChat(ctx, bob.ID(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = bob.Wait(ctx, "invitation", matrixuser.MembershipOf(room, bob.ID(), event.MembershipInvite)); err != nil {
+		t.Fatal(err)
+	}
+	if err = bob.Join(ctx, room); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.Wait(ctx, "join", matrixuser.MembershipOf(room, bob.ID(), event.MembershipJoin)); err != nil {
+		t.Fatal(err)
+	}
+
+	const words = "meet me at the postern"
+	sent, err := alice.SendText(ctx, room, words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = bob.WaitMessage(ctx, room, alice.ID(), words); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := bob.StoredEvent(ctx, room, sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored.Type != event.EventEncrypted.Type || strings.Contains(string(stored.JSON), words) {
+		t.Errorf("the server holds the message as %s: %s", stored.Type, stored.JSON)
+	}
+
+	if err = bob.Typing(ctx, room, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.Wait(ctx, "typing", matrixuser.TypingIn(room, bob.ID(), true)); err != nil {
+		t.Error(err)
+	}
+	if err = bob.MarkRead(ctx, room, sent); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.Wait(ctx, "read receipt", matrixuser.ReadReceiptBy(bob.ID(), sent)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTranscriptKeepsTheServersOrder(t *testing.T) {
+	server := newServer(t)
+	alice := newUser(t, server, "alice")
+	ctx := within(t, deadline)
+	room, err := alice.InviteToDirectChat(ctx, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"one", "two", "three"}
+	for _, words := range want {
+		if _, err = alice.SendMarkdown(ctx, room, words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	messages, err := alice.Transcript(ctx, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, message := range messages {
+		got = append(got, message.Content.AsMessage().Body)
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestUserSurvivesAHomeserverRestart(t *testing.T) {
+	server := newServer(t)
+	alice := newUser(t, server, "alice")
+	ctx := within(t, deadline)
+	room, err := alice.InviteToDirectChat(ctx, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	if err = server.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.SendText(ctx, room, "still here"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.WaitMessage(ctx, room, alice.ID(), "still here"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWaitingInVainSaysWhatCame(t *testing.T) {
+	server := newServer(t)
+	alice := newUser(t, server, "alice")
+	room, err := alice.InviteToDirectChat(within(t, deadline), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = alice.WaitMessage(within(t, 10*time.Millisecond), room, "", "nobody says this")
+	if !errors.Is(err, matrixuser.ErrNoMatch) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	if !strings.Contains(err.Error(), event.StateMember.Type) {
+		t.Errorf("the error does not list what came: %v", err)
+	}
+}

@@ -1,0 +1,104 @@
+// Package programs builds and finds what a test stack runs: the bridge, Dendrite and Synapse. All of it lies in the
+// repository's build folder, which belongs to no version and may be deleted at any time.
+package programs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"postern/testbed/homeserver"
+)
+
+const (
+	// rootModule is the first line of the go.mod in the repository's root.
+	rootModule = "module postern\n"
+	// goTags is how everything is built: olm in Go instead of C.
+	goTags = "goolm"
+
+	dendritePackage = "github.com/element-hq/dendrite/cmd/dendrite"
+	posternPackage  = "./cmd/postern"
+)
+
+var (
+	// ErrNoRepository is returned when the working directory is not inside the repository.
+	ErrNoRepository = errors.New("not inside the postern repository")
+	// ErrNoSynapse is returned when Synapse's virtual environment was not made yet.
+	ErrNoSynapse = errors.New("Synapse is not installed: run \"make build/synapse\" in the repository first")
+)
+
+// Builder builds programs into the build folder.
+type Builder struct {
+	root string
+	race bool
+}
+
+// NewBuilder finds the repository around the working directory. With race set, the bridge is built with Go's race
+// detector, under another file name.
+func NewBuilder(race bool) (*Builder, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("failed to find the repository: %w", err)
+	}
+	for {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(mod, []byte(rootModule)) {
+			return &Builder{root: dir, race: race}, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil, ErrNoRepository
+		}
+		dir = parent
+	}
+}
+
+// BuildDir is the folder for everything that is made.
+func (b *Builder) BuildDir() string { return filepath.Join(b.root, "build") }
+
+// Postern builds the bridge. The result is always up to date: Go rebuilds what changed.
+func (b *Builder) Postern(ctx context.Context) (string, error) {
+	name, flags := "postern", []string{"-tags", goTags}
+	if b.race {
+		name, flags = "postern-race", append(flags, "-race")
+	}
+	return b.build(ctx, b.root, name, posternPackage, flags)
+}
+
+// Dendrite builds the homeserver from the version that the testbed's go.mod names. The first time takes about a
+// minute on two cores.
+func (b *Builder) Dendrite(ctx context.Context) (string, error) {
+	return b.build(ctx, filepath.Join(b.root, "testbed"), "dendrite", dendritePackage, nil)
+}
+
+// Homeserver returns what runs the kind of homeserver: see [homeserver.Options].Binary.
+func (b *Builder) Homeserver(ctx context.Context, kind homeserver.Kind) (string, error) {
+	if kind == homeserver.Synapse {
+		return b.SynapsePython()
+	}
+	return b.Dendrite(ctx)
+}
+
+// SynapsePython returns the interpreter of the environment that the Makefile made.
+func (b *Builder) SynapsePython() (string, error) {
+	python := filepath.Join(b.BuildDir(), "synapse", "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		return "", fmt.Errorf("%w (%w)", ErrNoSynapse, err)
+	}
+	return python, nil
+}
+
+func (b *Builder) build(ctx context.Context, dir, name, pkg string, flags []string) (string, error) {
+	target := filepath.Join(b.BuildDir(), "bin", name)
+	args := append([]string{"build", "-o", target}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	cmd.Dir = dir
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("failed to build %s: %w\n%s", name, err, output)
+	}
+	return target, nil
+}
