@@ -1,0 +1,93 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	_ "go.mau.fi/util/dbutil/litestream" // registers the SQLite drivers
+
+	_ "github.com/lib/pq" // registers the PostgreSQL driver
+)
+
+const (
+	// sqliteDriver syncs at every commit. The faster synchronous=NORMAL may lose the last commits when the power goes,
+	// and what was sent or acknowledged by then cannot be taken back: a rolled back ratchet encrypts twice with one
+	// message key, and a rolled back outbox loses a message that the homeserver was told we have.
+	sqliteDriver = "sqlite3-fk-wal-fullsync"
+	// sqliteStatements is how many prepared statements each connection keeps: all of ours and bridgev2's that run
+	// often. Without, SQLite compiles every query anew.
+	sqliteStatements = 128
+	// sqliteConns: one writer at a time is all that SQLite has. More connections do not wait in line but poll, with
+	// pauses of up to 100 ms, and starve each other; the few others serve readers, which a writer does not block.
+	sqliteConns = 4
+
+	postgresConns = 16
+	connIdleTime  = 5 * time.Minute
+)
+
+// ErrUnknownType: the database is neither SQLite nor PostgreSQL.
+var ErrUnknownType = errors.New(`unknown database type; use "sqlite" or "postgres"`)
+
+// Open opens a database the way that ours is meant to be: see the constants for what it sets and why. kind is "sqlite"
+// with a path or a file: URI, or "postgres" with a connection string or URL. A new SQLite file gets mode 0600. bridgev2
+// and this package may share the result; the caller closes it.
+func Open(kind, uri string, log zerolog.Logger) (*dbutil.Database, error) {
+	pool := dbutil.PoolConfig{ConnMaxIdleTime: connIdleTime.String()}
+	switch kind {
+	case "sqlite":
+		fullURI, err := sqliteURI(uri)
+		if err != nil {
+			return nil, err
+		}
+		pool.Type, pool.URI = sqliteDriver, fullURI
+		pool.MaxOpenConns, pool.MaxIdleConns = sqliteConns, sqliteConns
+		pool.ConnMaxIdleTime = "" // a connection's statements are worth more than its memory
+	case "postgres":
+		pool.Type, pool.URI = "postgres", uri
+		pool.MaxOpenConns, pool.MaxIdleConns = postgresConns, postgresConns
+	default:
+		return nil, ErrUnknownType
+	}
+	db, err := dbutil.NewFromConfig("", dbutil.Config{PoolConfig: pool}, dbutil.ZeroLogger(log))
+	if err != nil {
+		return nil, fmt.Errorf("failed to open the %s database: %w", kind, err)
+	}
+	return db, nil
+}
+
+// sqliteURI completes a path or file: URI, keeps what the admin set, and makes a new file with its mode. A file that is
+// there is not touched: closing it here would drop the locks that this process has on it.
+func sqliteURI(uri string) (string, error) {
+	path, query, _ := strings.Cut(uri, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", fmt.Errorf("failed to parse the database URI: %w", err)
+	}
+	for name, value := range map[string]string{
+		"_txlock":          "immediate", // a transaction that reads first cannot fail half way for lack of the lock
+		"_stmt_cache_size": strconv.Itoa(sqliteStatements),
+		"_secure_delete":   "fast", // erased rows are overwritten where that costs no extra write
+	} {
+		if !values.Has(name) {
+			values.Set(name, value)
+		}
+	}
+	if filename := strings.TrimPrefix(path, "file:"); filename != ":memory:" && !values.Has("mode") {
+		file, err := os.OpenFile(filename, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("failed to make the database file: %w", err)
+		}
+	}
+	return path + "?" + values.Encode(), nil
+}

@@ -1,0 +1,129 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/types"
+
+	"postern/interop"
+)
+
+const outgoingPlaintext = "postern_outgoing.plaintext"
+
+// Stored numbers of interop.OutgoingState. They must not follow that type when it changes.
+const (
+	storedPending = 0
+	storedSent    = 1
+	storedFailed  = 2
+)
+
+// ErrUnknownState: an interop.OutgoingState that this program does not know.
+var ErrUnknownState = errors.New("unknown state of an outgoing message")
+
+const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, failure, created FROM postern_outgoing "
+
+// Enqueue implements interop.Outbox with one transaction of two queries.
+func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (added bool, err error) {
+	sealed := s.sealer.Seal(message.Plaintext, outgoingPlaintext, message.ID)
+	err = s.atomically(ctx, func(ctx context.Context) error {
+		var seq int64
+		err := s.db.QueryRow(ctx,
+			"UPDATE postern_enlistment SET last_outgoing = last_outgoing + 1 WHERE account = $1 RETURNING last_outgoing",
+			s.account).Scan(&seq)
+		if err != nil {
+			return err
+		}
+		result, err := s.db.Exec(ctx, `
+			INSERT INTO postern_outgoing (account, seq, id, chat, plaintext, ref, state, created)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+			ON CONFLICT (account, id) DO NOTHING`,
+			s.account, seq, message.ID, formatJID(message.Chat), sealed, message.Ref, toUnix(message.Created))
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		added = rows > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("failed to enqueue a message: %w", err)
+	}
+	return added, nil
+}
+
+// PendingMessages implements interop.Outbox with one query.
+func (s *AccountStore) PendingMessages(ctx context.Context, after int64, limit int) ([]interop.Outgoing, error) {
+	return queryAll(ctx, s.core, "load pending messages", s.scanOutgoing,
+		selectOutgoing+"WHERE account = $1 AND state = 0 AND seq > $2 ORDER BY seq LIMIT $3",
+		s.account, after, limit)
+}
+
+// FindOutgoing implements interop.Outbox with one query.
+func (s *AccountStore) FindOutgoing(ctx context.Context, id types.MessageID) (*interop.Outgoing, error) {
+	message, err := s.scanOutgoing(s.db.QueryRow(ctx, selectOutgoing+"WHERE account = $1 AND id = $2", s.account, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("failed to load an outgoing message: %w", err)
+	}
+	return &message, nil
+}
+
+// SetOutgoingState implements interop.Outbox with one query.
+func (s *AccountStore) SetOutgoingState(
+	ctx context.Context, id types.MessageID, state interop.OutgoingState, failure string,
+) error {
+	const what = "set the state of an outgoing message"
+	switch state {
+	case interop.OutgoingSent:
+		return s.exec(ctx, what,
+			"UPDATE postern_outgoing SET state = $3 WHERE account = $1 AND id = $2 AND state = 0", s.account, id, storedSent)
+	case interop.OutgoingFailed:
+		return s.exec(ctx, what, `
+			UPDATE postern_outgoing SET state = $3, failure = $4, plaintext = NULL
+			WHERE account = $1 AND id = $2 AND state = 0`, s.account, id, storedFailed, failure)
+	default:
+		return ErrUnknownState
+	}
+}
+
+// PruneOutgoing implements interop.Outbox with one query, which walks over all messages of the account.
+func (s *AccountStore) PruneOutgoing(ctx context.Context, keep int, before time.Time) error {
+	return s.exec(ctx, "prune outgoing messages", `
+		DELETE FROM postern_outgoing WHERE account = $1 AND state <> 0 AND (created < $2 OR seq <= (
+			SELECT seq FROM postern_outgoing WHERE account = $1 AND state <> 0 ORDER BY seq DESC LIMIT 1 OFFSET $3))`,
+		s.account, toUnix(before), keep)
+}
+
+func (s *AccountStore) scanOutgoing(row dbutil.Scannable) (message interop.Outgoing, err error) {
+	var chat string
+	var sealed []byte
+	var state int
+	var created int64
+	if err = row.Scan(&message.Seq, &message.ID, &chat, &sealed, &message.Ref, &state, &message.Failure, &created); err != nil {
+		return message, err
+	}
+	switch state {
+	case storedPending:
+		message.State = interop.OutgoingPending
+	case storedSent:
+		message.State = interop.OutgoingSent
+	case storedFailed:
+		message.State = interop.OutgoingFailed
+	default:
+		return message, ErrUnknownState
+	}
+	message.Created = fromUnix(created)
+	if message.Chat, err = parseJID(chat); err != nil {
+		return message, err
+	}
+	if sealed != nil {
+		message.Plaintext, err = s.sealer.Open(sealed, outgoingPlaintext, message.ID)
+	}
+	return message, err
+}

@@ -1,0 +1,112 @@
+-- v0 -> v1: Latest schema
+
+-- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
+-- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
+
+-- One row, made with the first start: a value derived from the secret key, to know a wrong key by.
+CREATE TABLE postern_secret_check (
+	id          SMALLINT PRIMARY KEY CHECK (id = 1),
+	check_value BYTEA    NOT NULL
+);
+
+CREATE TABLE postern_enlistment (
+	-- only: postgres
+	account         BIGINT  PRIMARY KEY, -- random, never used again
+	-- only: sqlite
+	account         INTEGER PRIMARY KEY, -- the same; this very type makes it the row id
+	gatekeeper      TEXT    NOT NULL,
+	user_id         TEXT    NOT NULL,    -- Matrix ID
+	login           TEXT,                -- id of the bridge's login, NULL before the gatekeeper said yes
+	jid             TEXT    NOT NULL DEFAULT '',
+	state           TEXT    NOT NULL CHECK (state IN ('enlisting', 'enlisted', 'leaving', 'lapsed')),
+	account_keys    BYTEA   NOT NULL,    -- sealed
+	consent_version INTEGER NOT NULL,
+	consent_at      BIGINT  NOT NULL,
+	created         BIGINT  NOT NULL,
+	last_prekey_id  BIGINT  NOT NULL DEFAULT 0,
+	last_outgoing   BIGINT  NOT NULL DEFAULT 0, -- highest postern_outgoing.seq ever given
+
+	UNIQUE (gatekeeper, user_id),
+	UNIQUE (login)
+);
+
+CREATE TABLE postern_session (
+	account BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	address TEXT   NOT NULL,
+	record  BYTEA  NOT NULL, -- sealed
+
+	PRIMARY KEY (account, address)
+);
+
+CREATE TABLE postern_identity (
+	account    BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	address    TEXT   NOT NULL,
+	public_key BYTEA  NOT NULL CHECK (length(public_key) = 32),
+
+	PRIMARY KEY (account, address)
+);
+
+CREATE TABLE postern_prekey (
+	account  BIGINT  NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	id       BIGINT  NOT NULL,
+	key_pair BYTEA   NOT NULL, -- sealed
+	uploaded BOOLEAN NOT NULL DEFAULT false,
+
+	PRIMARY KEY (account, id)
+);
+
+CREATE TABLE postern_signed_prekey (
+	account   BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	id        BIGINT NOT NULL,
+	key_pair  BYTEA  NOT NULL, -- sealed
+	signature BYTEA  NOT NULL CHECK (length(signature) = 64),
+	created   BIGINT NOT NULL,
+
+	PRIMARY KEY (account, id)
+);
+
+-- seq is the order of Enqueue. It is counted in postern_enlistment, whose row lock makes the order of commits the same:
+-- a sequence of PostgreSQL would let a later number be seen before an earlier one.
+CREATE TABLE postern_outgoing (
+	account   BIGINT   NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	seq       BIGINT   NOT NULL,
+	id        TEXT     NOT NULL,
+	chat      TEXT     NOT NULL,
+	plaintext BYTEA,             -- sealed, NULL once failed
+	ref       TEXT     NOT NULL,
+	state     SMALLINT NOT NULL, -- 0 pending, 1 sent, 2 failed
+	failure   TEXT     NOT NULL DEFAULT '',
+	created   BIGINT   NOT NULL,
+
+	PRIMARY KEY (account, seq),
+	UNIQUE (account, id)
+);
+CREATE INDEX postern_outgoing_pending ON postern_outgoing (account, seq) WHERE state = 0;
+
+-- plaintext is NULL once delivered.
+CREATE TABLE postern_received (
+	account   BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	hash      BYTEA  NOT NULL CHECK (length(hash) = 32),
+	plaintext BYTEA, -- sealed
+	delivered BIGINT NOT NULL DEFAULT 0,
+
+	PRIMARY KEY (account, hash)
+-- only: postgres
+);
+-- only: sqlite
+) WITHOUT ROWID;
+
+-- The partner server's signing keys. The index allows one active key: of two first starts, one wins.
+CREATE TABLE postern_provider_key (
+	kid         TEXT   PRIMARY KEY,
+	state       TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
+	private_key BYTEA  NOT NULL, -- sealed PKCS #8
+	created     BIGINT NOT NULL,
+	published   BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX postern_provider_key_active ON postern_provider_key (state) WHERE state = 'active';
+
+CREATE TABLE postern_kv (
+	name  TEXT  PRIMARY KEY,
+	value BYTEA NOT NULL -- sealed
+);

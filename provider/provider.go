@@ -1,0 +1,105 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/rs/zerolog"
+)
+
+// Audience is one gatekeeper that tokens are issued to.
+type Audience struct {
+	// Name is the token's aud claim.
+	Name string
+	// Integrator is the number that this gatekeeper gave to the partner.
+	Integrator uint16
+}
+
+// Options are what a partner server is made of. All but Now must be set.
+type Options struct {
+	// Issuer is the partner server's public URL, http or https. It is the iss claim, without a slash at the end. If it
+	// has a path, the reverse proxy in front has to take that off.
+	Issuer string
+	// Domain is the homeserver's name. Only its users get tokens: each homeserver's operator has an agreement of their own.
+	Domain string
+	// Audiences are the configured gatekeepers, each name once.
+	Audiences []Audience
+	Keys      KeyStore
+	Log       zerolog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// ErrBadOptions: New cannot work with its options. The text around it says which.
+var ErrBadOptions = errors.New("partner server is not configured right")
+
+// Provider is the partner server. It is read-only after New and safe for concurrent use.
+type Provider struct {
+	issuer      string
+	domain      string
+	integrators map[string]uint16 // by audience
+	signer      jose.Signer
+	keySet      keySet
+	log         zerolog.Logger
+	now         func() time.Time
+}
+
+// New reads the signing keys, and makes the first one if there is none, which takes a tenth of a second or so.
+// Errors: [ErrBadOptions], [ErrBadKey], or what the store returned.
+func New(ctx context.Context, options Options) (*Provider, error) {
+	p := &Provider{
+		issuer:      strings.TrimRight(options.Issuer, "/"),
+		domain:      options.Domain,
+		integrators: make(map[string]uint16, len(options.Audiences)),
+		log:         options.Log,
+		now:         options.Now,
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if err := p.setUp(options); err != nil {
+		return nil, err
+	}
+	all, active, err := loadKeys(ctx, options.Keys, p.now())
+	if err != nil {
+		return nil, err
+	}
+	if p.signer, err = newSigner(active); err != nil {
+		return nil, err
+	}
+	if p.keySet, err = newKeySet(all); err != nil {
+		return nil, err
+	}
+	p.log.Info().Str("kid", active.id).Int("keys", len(all)).Msg("Signing keys loaded")
+	return p, nil
+}
+
+// setUp checks the options and takes the audiences over.
+func (p *Provider) setUp(options Options) error {
+	issuer, err := url.Parse(p.issuer)
+	if err != nil || issuer.Host == "" || (issuer.Scheme != "https" && issuer.Scheme != "http") ||
+		issuer.RawQuery != "" || issuer.Fragment != "" || issuer.User != nil || len(p.issuer) > maxNameLength {
+		return fmt.Errorf("%w: the public URL must be like https://partner.example.org", ErrBadOptions)
+	}
+	if p.domain == "" {
+		return fmt.Errorf("%w: the homeserver's domain is missing", ErrBadOptions)
+	}
+	if options.Keys == nil {
+		return fmt.Errorf("%w: there is no store for the signing keys", ErrBadOptions)
+	}
+	for _, audience := range options.Audiences {
+		if audience.Name == "" || len(audience.Name) > maxNameLength {
+			return fmt.Errorf("%w: an audience must have 1 to %d bytes", ErrBadOptions, maxNameLength)
+		}
+		if _, twice := p.integrators[audience.Name]; twice {
+			return fmt.Errorf("%w: the audience %q is there twice", ErrBadOptions, audience.Name)
+		}
+		p.integrators[audience.Name] = audience.Integrator
+	}
+	return nil
+}

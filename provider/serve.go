@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
+)
+
+// Limits of the public listener. A request is a line and a few headers, an answer under 4 KiB.
+const (
+	readTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = 60 * time.Second
+	stopTimeout  = 5 * time.Second
+	// maxHeaderBytes is for the request line and all headers. net/http adds 4 KiB of its own.
+	maxHeaderBytes = 8 << 10
+	// maxConnections are served at a time, more wait. A gatekeeper needs a handful.
+	maxConnections = 256
+)
+
+// Serve answers on listener until ctx ends, then lets running requests finish for up to five seconds. It closes the
+// listener and returns nil if ctx ended it. The goroutine that it starts ends before it returns.
+func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           p.Handler(),
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(serverLog{p.log}, "", 0),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("partner server stopped: %w", err)
+	case <-ctx.Done():
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	err := server.Shutdown(stopCtx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	<-ended
+	if err != nil {
+		return fmt.Errorf("failed to stop the partner server: %w", err)
+	}
+	return nil
+}
+
+// serverLog drops the text of net/http's own messages, which hold addresses, and keeps that there was one.
+type serverLog struct{ log zerolog.Logger }
+
+func (l serverLog) Write(text []byte) (int, error) {
+	l.log.Debug().Msg("HTTP server met a broken connection or request")
+	return len(text), nil
+}
