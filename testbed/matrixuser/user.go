@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/homeserver"
+	"postern/testbed/record"
 )
 
 const (
@@ -40,12 +41,19 @@ type User struct {
 	// Client is the user's own client, for what this package has no verb for.
 	Client *mautrix.Client
 
-	account *homeserver.Account
-	helper  *cryptohelper.CryptoHelper
-	record  record
+	account  *homeserver.Account
+	helper   *cryptohelper.CryptoHelper
+	events   *record.Log[*event.Event]
+	failures *record.Log[decryptFailure]
 
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
+}
+
+// decryptFailure is an event that the user could not decrypt.
+type decryptFailure struct {
+	event id.EventID
+	err   error
 }
 
 // patientSyncer is mautrix's syncer, except that it soon tries again.
@@ -82,14 +90,18 @@ func New(ctx context.Context, options Options) (*User, error) {
 	}
 	client.Crypto = helper
 
-	user := &User{Client: client, account: options.Account, helper: helper}
-	user.record.init()
-	syncer.OnEvent(user.record.add)
-	helper.DecryptErrorCallback = user.record.addUndecryptable
+	user := &User{
+		Client: client, account: options.Account, helper: helper,
+		events: record.New[*event.Event](), failures: record.New[decryptFailure](),
+	}
+	syncer.OnEvent(func(_ context.Context, evt *event.Event) { user.events.Add(evt) })
+	helper.DecryptErrorCallback = func(evt *event.Event, err error) { user.failures.Add(decryptFailure{evt.ID, err}) }
 
 	syncCtx, stop := context.WithCancel(context.Background())
 	user.stop = stop
-	user.stopped.Go(func() { user.record.end(client.SyncWithContext(syncCtx)) })
+	user.stopped.Go(func() {
+		user.events.End(fmt.Errorf("sync ended: %w", client.SyncWithContext(syncCtx)))
+	})
 	return user, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"postern/testbed/homeserver"
 	"postern/testbed/matrixuser"
 	"postern/testbed/programs"
+	"postern/testbed/record"
 )
 
 const deadline = 2 * time.Minute
@@ -171,7 +172,7 @@ func TestWaitingInVainSaysWhatCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = alice.WaitMessage(within(t, 10*time.Millisecond), room, "", "nobody says this")
-	if !errors.Is(err, matrixuser.ErrNoMatch) || !errors.Is(err, context.DeadlineExceeded) {
+	if !errors.Is(err, record.ErrNoMatch) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
 	}
 	if !strings.Contains(err.Error(), event.StateMember.Type) {

@@ -1,0 +1,92 @@
+# Everything that is made lies in build/ and may be deleted at any time.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+TAGS := goolm
+FUZZTIME ?= 1m
+TESTFLAGS ?=
+CHECK ?=
+
+# Every Go file of ours, in both modules.
+GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z/-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# --- what has to be there ---------------------------------------------------------------------------------------------
+
+.PHONY: tools
+tools:
+	@command -v go >/dev/null || { echo "Go is missing: install 1.26 or newer from https://go.dev/dl (Debian: golang-go, if new enough)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing, SQLite needs it (Debian: gcc libc6-dev)" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "git is missing (Debian: git)" >&2; exit 1; }
+
+.PHONY: python
+python:
+	@command -v python3 >/dev/null || { echo "Python is missing, Synapse needs it (Debian: python3 python3-venv)" >&2; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "Python cannot make virtual environments (Debian: python3-venv)" >&2; exit 1; }
+
+# --- build ------------------------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: tools ## Build the bridge: build/bin/postern
+	go build -tags $(TAGS) -o build/bin/postern ./cmd/postern
+
+# Synapse, with exactly the versions in testbed/synapse/requirements.txt.
+build/synapse: testbed/synapse/requirements.txt | python
+	@echo "Installing Synapse for the tests into build/synapse (once, about a minute)"
+	@rm -rf build/synapse
+	@mkdir -p build
+	@python3 -m venv build/synapse
+	@build/synapse/bin/pip install --quiet --disable-pip-version-check --requirement $< || { rm -rf build/synapse; exit 1; }
+	@touch build/synapse
+
+# The tool's version is pinned in testbed/go.mod, which keeps it out of the bridge's dependencies.
+build/bin/staticcheck: testbed/go.mod | tools
+	cd testbed && go build -o ../build/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: tools ## Run all tests, the end-to-end ones with Dendrite
+	go test -tags $(TAGS) -race $(TESTFLAGS) ./...
+	cd testbed && go test -tags $(TAGS) -race -timeout 15m $(TESTFLAGS) ./...
+
+.PHONY: test-synapse
+test-synapse: tools build/synapse ## Run the end-to-end tests with Synapse
+	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) -race -timeout 15m $(TESTFLAGS) ./homeserver ./matrixuser ./e2e
+
+.PHONY: lint
+lint: tools build/bin/staticcheck ## Check format, vet, staticcheck and the import rules
+	@unformatted=$$(gofmt -l $(GO_FILES)); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
+	go vet -tags $(TAGS) ./...
+	cd testbed && go vet -tags $(TAGS) ./...
+	build/bin/staticcheck -tags $(TAGS) ./...
+	cd testbed && ../build/bin/staticcheck -tags $(TAGS) ./...
+	go test -tags $(TAGS) .
+
+.PHONY: fuzz
+fuzz: tools ## Fuzz every decoder, FUZZTIME=1m each
+	.ci/fuzz $(FUZZTIME)
+
+# --- see it ------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: tools ## Show a conversation between Matrix and WhatsApp; CHECK=1 plays it alone
+	@echo "Compiling the demo (the first time takes about two minutes)"
+	@cd testbed && go build -tags $(TAGS) -o ../build/bin/demo ./cmd/demo
+	@build/bin/demo $(if $(CHECK),-check)
+
+.PHONY: bench
+bench: tools ## Measure speed and memory against a baseline: build/bench.json
+	@echo "Compiling the benchmark (the first time takes about two minutes)"
+	@cd testbed && go build -tags $(TAGS) -o ../build/bin/bench ./cmd/bench
+	@build/bin/bench -out build/bench.json
+
+# --- the rest -----------------------------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean: ## Delete everything that was made
+	rm -rf build
