@@ -122,3 +122,19 @@ func usable(jwk *jose.JSONWebKey) *rsa.PublicKey {
 	}
 	return key
 }
+
+// Integrator returns the integrator that an unchecked token claims to be for, to know whom to check it against.
+func Integrator(token string) (uint16, error) {
+	if len(token) > MaxToken {
+		return 0, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, MaxToken)
+	}
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return 0, fmt.Errorf("%w: not a token signed with RS256", ErrInvalid)
+	}
+	var c claims
+	if err = parsed.UnsafeClaimsWithoutVerification(&c); err != nil {
+		return 0, fmt.Errorf("%w: claims cannot be read", ErrInvalid)
+	}
+	return c.Integrator, nil
+}

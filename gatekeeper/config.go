@@ -1,0 +1,147 @@
+package gatekeeper
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+//go:embed example.yaml
+var exampleConfig string
+
+// ExampleConfig returns a commented config that works as it is; it is the source of all defaults.
+func ExampleConfig() string { return exampleConfig }
+
+// Config is the sandbox's config file. [ExampleConfig] describes every key.
+type Config struct {
+	Listen         string    `yaml:"listen"`
+	Control        string    `yaml:"control"`
+	Database       string    `yaml:"database"`
+	RootKeyFile    string    `yaml:"root_key_file"`
+	MinimumVersion Version   `yaml:"minimum_version"`
+	Partners       []Partner `yaml:"partners"`
+}
+
+// Partner is a service that may enlist its users.
+type Partner struct {
+	Integrator uint16 `yaml:"integrator"`
+	Issuer     string `yaml:"issuer"`
+	Audience   string `yaml:"audience"`
+}
+
+// maxConfig bounds the config file, in bytes.
+const maxConfig = 1 << 20
+
+// LoadConfig reads a config file. Unknown keys are errors; keys that are missing have the example's values. Relative
+// paths in it are below the file's folder.
+func LoadConfig(path string) (*Config, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("failed to read the gatekeeper's config: %w", err)
+	} else if len(content) > maxConfig {
+		return nil, fmt.Errorf("%s is over %d bytes", path, maxConfig)
+	}
+	config, err := parseConfig(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, file := range []*string{&config.Database, &config.RootKeyFile} {
+		if !filepath.IsAbs(*file) {
+			*file = filepath.Join(filepath.Dir(path), *file)
+		}
+	}
+	return config, nil
+}
+
+func parseConfig(content []byte) (*Config, error) {
+	var config Config
+	if err := yaml.Unmarshal([]byte(exampleConfig), &config); err != nil {
+		return nil, fmt.Errorf("embedded example: %w", err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&config); err != nil {
+		return nil, err
+	}
+	return &config, config.validate()
+}
+
+func (c *Config) validate() error {
+	var problems []error
+	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	for key, address := range map[string]string{"listen": c.Listen, "control": c.Control} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			complain("%s: %q is not host:port", key, address)
+		}
+	}
+	if host, _, err := net.SplitHostPort(c.Control); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		complain("control: %q must be a loopback address: everyone who reaches it can do everything", c.Control)
+	}
+	for key, file := range map[string]string{"database": c.Database, "root_key_file": c.RootKeyFile} {
+		if file == "" {
+			complain("%s: must name a file", key)
+		}
+	}
+	seen := make(map[uint16]bool)
+	for i := range c.Partners {
+		p := &c.Partners[i]
+		p.Issuer = strings.TrimSuffix(p.Issuer, "/")
+		if issuer, err := url.Parse(p.Issuer); err != nil || issuer.Host == "" || (issuer.Scheme != "http" && issuer.Scheme != "https") {
+			complain("partners[%d].issuer: %q is not an http or https URL", i, p.Issuer)
+		}
+		if p.Integrator == 0 || seen[p.Integrator] {
+			complain("partners[%d].integrator: must be a number from 1 to 65535 that no other partner has", i)
+		}
+		if p.Audience == "" {
+			complain("partners[%d].audience: must not be empty", i)
+		}
+		seen[p.Integrator] = true
+	}
+	return errors.Join(problems...)
+}
+
+// Version is a protocol version, major.minor.patch.
+type Version [3]uint32
+
+// ParseVersion parses text such as 1.0.3.
+func ParseVersion(text string) (v Version, err error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != len(v) {
+		return v, fmt.Errorf("version %.20q is not of the form 1.0.3", text)
+	}
+	for i, part := range parts {
+		number, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return v, fmt.Errorf("version %.20q is not of the form 1.0.3", text)
+		}
+		v[i] = uint32(number)
+	}
+	return v, nil
+}
+
+// UnmarshalYAML reads the text form.
+func (v *Version) UnmarshalYAML(node *yaml.Node) (err error) {
+	if *v, err = ParseVersion(node.Value); err != nil {
+		return fmt.Errorf("line %d: %w", node.Line, err)
+	}
+	return nil
+}
+
+// Less tells whether v is older than other.
+func (v Version) Less(other Version) bool {
+	for i := range v {
+		if v[i] != other[i] {
+			return v[i] < other[i]
+		}
+	}
+	return false
+}

@@ -1,0 +1,41 @@
+package gatekeeper
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"postern/interop/wire"
+)
+
+// LoadRootKey returns the key that signs the chat server's certificates, from a file with the private key in hex. If
+// there is none it makes one, readable by its owner only.
+func LoadRootKey(path string) (wire.KeyPair, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeRootKey(path)
+	} else if err != nil {
+		return wire.KeyPair{}, fmt.Errorf("failed to read the root key: %w", err)
+	}
+	private, err := hex.DecodeString(strings.TrimSpace(string(content)))
+	if err != nil || len(private) != 32 {
+		return wire.KeyPair{}, fmt.Errorf("%s does not hold a key of 64 hexadecimal digits; remove it to get a new one", path)
+	}
+	return wire.KeyPairFrom([32]byte(private)), nil
+}
+
+func makeRootKey(path string) (wire.KeyPair, error) {
+	key := wire.NewKeyPair()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return key, fmt.Errorf("failed to make the root key: %w", err)
+	}
+	_, err = file.WriteString(hex.EncodeToString(key.Priv[:]) + "\n")
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return key, fmt.Errorf("failed to write the root key: %w", err)
+	}
+	return key, nil
+}
