@@ -34,22 +34,26 @@ func (dendrite) prepare(dir string) error {
 	}))
 }
 
-func (dendrite) configure(dir string, settings settings) error {
+func (dendrite) configure(settings settings) error {
 	var config bytes.Buffer
 	if err := dendriteTemplate.Execute(&config, settings); err != nil {
 		return err
 	}
-	return writeFile(dir, dendriteConfigName, config.Bytes())
+	return writeFile(settings.Dir, dendriteConfigName, config.Bytes())
 }
 
-func (dendrite) command(binary, dir string, port int) process.Options {
-	return process.Options{
-		Path: binary,
-		Args: []string{
-			"-config", filepath.Join(dir, dendriteConfigName),
-			"-http-bind-address", process.Loopback(port),
-		},
+func (dendrite) command(binary string, settings settings) process.Options {
+	args := []string{
+		"-config", filepath.Join(settings.Dir, dendriteConfigName),
+		"-http-bind-address", process.Loopback(settings.Port),
 	}
+	if settings.FederationPort != 0 {
+		args = append(args,
+			"-https-bind-address", process.Loopback(settings.FederationPort),
+			"-tls-cert", filepath.Join(settings.Dir, certificateName),
+			"-tls-key", filepath.Join(settings.Dir, certificateKeyName))
+	}
+	return process.Options{Path: binary, Args: args}
 }
 
 func (dendrite) healthPath() string { return "/_dendrite/monitor/health" }

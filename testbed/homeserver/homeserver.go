@@ -56,15 +56,19 @@ type Options struct {
 	Dir string
 	// Domain is the server's name; "" is postern.test.
 	Domain string
+	// Federation lets the server talk to others on this machine. Its name is then its address, and Domain is ignored.
+	Federation bool
 }
 
 // Server is one homeserver. Stopped and started again, it keeps its data and its address. Its methods are safe for
 // concurrent use.
 type Server struct {
-	options      Options
-	flavour      flavour
-	port         int
-	sharedSecret string
+	options Options
+	flavour flavour
+	port    int
+	// federationPort is 0 without federation.
+	federationPort int
+	sharedSecret   string
 
 	lock    sync.Mutex
 	process *process.Process // nil before the first start
@@ -75,9 +79,9 @@ type flavour interface {
 	// prepare writes what is made once, such as keys.
 	prepare(dir string) error
 	// configure writes the configuration files.
-	configure(dir string, settings settings) error
+	configure(settings settings) error
 	// command returns how to start; name, directory and log are filled in by the caller.
-	command(binary, dir string, port int) process.Options
+	command(binary string, settings settings) process.Options
 	// healthPath answers 200 as soon as the server works.
 	healthPath() string
 }
@@ -89,6 +93,8 @@ type settings struct {
 	Port          int
 	SharedSecret  string
 	Registrations []string
+	// FederationPort is where other servers are listened to with TLS; 0 is nowhere.
+	FederationPort int
 }
 
 // New prepares a homeserver without starting it: its address is known then, as a registration needs it.
@@ -109,10 +115,20 @@ func New(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	server := &Server{options: options, flavour: kind, port: port, sharedSecret: rand.Text()}
+	if options.Federation {
+		if server.federationPort, err = process.FreePort(); err != nil {
+			return nil, err
+		}
+		server.options.Domain = fmt.Sprintf("localhost:%d", server.federationPort)
+		if err = makeCertificate(options.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if err = kind.prepare(options.Dir); err != nil {
 		return nil, fmt.Errorf("failed to prepare %s: %w", options.Kind, err)
 	}
-	return &Server{options: options, flavour: kind, port: port, sharedSecret: rand.Text()}, nil
+	return server, nil
 }
 
 // Kind tells which implementation it is.
@@ -134,14 +150,17 @@ func (s *Server) Start(ctx context.Context, registrations ...string) error {
 	if s.process != nil {
 		return ErrRunning
 	}
-	err := s.flavour.configure(s.options.Dir, settings{
-		Domain: s.options.Domain, Dir: s.options.Dir, Port: s.port,
-		SharedSecret: s.sharedSecret, Registrations: registrations,
-	})
-	if err != nil {
+	if err := s.flavour.configure(s.settings(registrations)); err != nil {
 		return fmt.Errorf("failed to configure %s: %w", s.options.Kind, err)
 	}
 	return s.run(ctx)
+}
+
+func (s *Server) settings(registrations []string) settings {
+	return settings{
+		Domain: s.options.Domain, Dir: s.options.Dir, Port: s.port, SharedSecret: s.sharedSecret,
+		Registrations: registrations, FederationPort: s.federationPort,
+	}
 }
 
 // Restart starts a server that was stopped or killed, with the configuration it had.
@@ -155,7 +174,7 @@ func (s *Server) Restart(ctx context.Context) error {
 }
 
 func (s *Server) run(ctx context.Context) error {
-	command := s.flavour.command(s.options.Binary, s.options.Dir, s.port)
+	command := s.flavour.command(s.options.Binary, s.settings(nil))
 	command.Name = string(s.options.Kind)
 	command.Dir = s.options.Dir
 	command.LogFile = s.LogFile()

@@ -41,18 +41,18 @@ func (synapse) prepare(dir string) error {
 	return writeFile(dir, synapseLogConfigName, synapseLogConfig)
 }
 
-func (synapse) configure(dir string, settings settings) error {
+func (synapse) configure(settings settings) error {
 	var config bytes.Buffer
 	if err := synapseTemplate.Execute(&config, settings); err != nil {
 		return err
 	}
-	return writeFile(dir, synapseConfigName, config.Bytes())
+	return writeFile(settings.Dir, synapseConfigName, config.Bytes())
 }
 
-func (synapse) command(binary, dir string, _ int) process.Options {
+func (synapse) command(binary string, settings settings) process.Options {
 	return process.Options{
 		Path: binary,
-		Args: []string{"-m", "synapse.app.homeserver", "--config-path", filepath.Join(dir, synapseConfigName)},
+		Args: []string{"-m", "synapse.app.homeserver", "--config-path", filepath.Join(settings.Dir, synapseConfigName)},
 		Env:  []string{"PYTHONUNBUFFERED=1"},
 	}
 }

@@ -25,17 +25,22 @@ func within(t *testing.T, limit time.Duration) context.Context {
 
 func newServer(t *testing.T) *homeserver.Server {
 	t.Helper()
+	return newServerOf(t, homeserver.Options{Kind: homeserver.KindFromEnvironment()})
+}
+
+// newServerOf starts a server; its binary and directory are filled in here.
+func newServerOf(t *testing.T, options homeserver.Options) *homeserver.Server {
+	t.Helper()
 	ctx := within(t, deadline)
 	builder, err := programs.NewBuilder(false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kind := homeserver.KindFromEnvironment()
-	binary, err := builder.Homeserver(ctx, kind)
-	if err != nil {
+	if options.Binary, err = builder.Homeserver(ctx, options.Kind); err != nil {
 		t.Fatal(err)
 	}
-	server, err := homeserver.New(homeserver.Options{Kind: kind, Binary: binary, Dir: t.TempDir()})
+	options.Dir = t.TempDir()
+	server, err := homeserver.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,5 +182,32 @@ func TestWaitingInVainSaysWhatCame(t *testing.T) {
 	}
 	if !strings.Contains(err.Error(), event.StateMember.Type) {
 		t.Errorf("the error does not list what came: %v", err)
+	}
+}
+
+// TestUsersOfTwoServersMeet shows that federation works between servers on one machine.
+func TestUsersOfTwoServersMeet(t *testing.T) {
+	here := newServerOf(t, homeserver.Options{Kind: homeserver.KindFromEnvironment(), Federation: true})
+	there := newServerOf(t, homeserver.Options{Kind: homeserver.Dendrite, Federation: true})
+	alice, mallory := newUser(t, here, "alice"), newUser(t, there, "mallory")
+	ctx := within(t, deadline)
+	room, err := mallory.InviteToDirectChat(ctx, alice.ID(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.Wait(ctx, "invitation", matrixuser.MembershipOf(room, alice.ID(), event.MembershipInvite)); err != nil {
+		t.Fatal(err)
+	}
+	if err = alice.Join(ctx, room); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = mallory.Wait(ctx, "join", matrixuser.MembershipOf(room, alice.ID(), event.MembershipJoin)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = mallory.SendText(ctx, room, "greetings from abroad"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.WaitMessage(ctx, room, mallory.ID(), "greetings from abroad"); err != nil {
+		t.Error(err)
 	}
 }

@@ -28,7 +28,7 @@ var (
 	// ErrNoRepository is returned when the working directory is not inside the repository.
 	ErrNoRepository = errors.New("not inside the postern repository")
 	// ErrNoSynapse is returned when Synapse's virtual environment was not made yet.
-	ErrNoSynapse = errors.New("Synapse is not installed: run \"make build/synapse\" in the repository first")
+	ErrNoSynapse = errors.New("synapse is not installed: run \"make build/synapse\" in the repository first")
 )
 
 // Builder builds programs into the build folder.
