@@ -6,7 +6,7 @@
 // [SecretKey] and [Sealer]. JIDs, Matrix IDs, phone numbers, message ids and times are in the clear, as they are in
 // bridgev2's tables.
 //
-//	raw, err := database.Open("sqlite", "postern.db", log)
+//	raw, err := database.Open(ctx, "sqlite", "postern.db", log)
 //	key, err := database.LoadSecretKey(ctx, raw, database.SecretKeySource{File: "secret.key", Create: true})
 //	db := database.New(raw, key, log)
 //	err = db.Upgrade(ctx)

@@ -43,7 +43,7 @@ func openSQLite(t testing.TB, path string) *dbutil.Database {
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "postern.db")
 	}
-	raw, err := database.Open("sqlite", path, zerolog.Nop())
+	raw, err := database.Open(context.Background(), "sqlite", path, zerolog.Nop())
 	check(t, err)
 	t.Cleanup(func() { _ = raw.Close() })
 	return raw

@@ -5,8 +5,11 @@ import (
 	"testing"
 )
 
-// TestMain stops what tests share.
+// TestMain runs the tests, or a child of one, and stops what tests share.
 func TestMain(m *testing.M) {
+	if mode := os.Getenv(childMode); mode != "" {
+		os.Exit(runChild(mode, os.Getenv(childPath)))
+	}
 	code := m.Run()
 	if started != nil {
 		started.stop()

@@ -1,6 +1,8 @@
 package database
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,11 +12,11 @@ import (
 	"strings"
 	"time"
 
+	_ "github.com/lib/pq" // registers the PostgreSQL driver
+	"github.com/mattn/go-sqlite3"
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 	_ "go.mau.fi/util/dbutil/litestream" // registers the SQLite drivers
-
-	_ "github.com/lib/pq" // registers the PostgreSQL driver
 )
 
 const (
@@ -31,6 +33,10 @@ const (
 
 	postgresConns = 16
 	connIdleTime  = 5 * time.Minute
+
+	// openRetry and openTimeout: see connect.
+	openRetry   = 20 * time.Millisecond
+	openTimeout = 10 * time.Second
 )
 
 // ErrUnknownType: the database is neither SQLite nor PostgreSQL.
@@ -38,8 +44,8 @@ var ErrUnknownType = errors.New(`unknown database type; use "sqlite" or "postgre
 
 // Open opens a database the way that ours is meant to be: see the constants for what it sets and why. kind is "sqlite"
 // with a path or a file: URI, or "postgres" with a connection string or URL. A new SQLite file gets mode 0600. bridgev2
-// and this package may share the result; the caller closes it.
-func Open(kind, uri string, log zerolog.Logger) (*dbutil.Database, error) {
+// and this package may share the result; the caller closes it. The database was reached when Open returns.
+func Open(ctx context.Context, kind, uri string, log zerolog.Logger) (*dbutil.Database, error) {
 	pool := dbutil.PoolConfig{ConnMaxIdleTime: connIdleTime.String()}
 	switch kind {
 	case "sqlite":
@@ -60,7 +66,30 @@ func Open(kind, uri string, log zerolog.Logger) (*dbutil.Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to open the %s database: %w", kind, err)
 	}
+	if err = connect(ctx, db.RawDB); err != nil {
+		return nil, errors.Join(fmt.Errorf("failed to connect to the %s database: %w", kind, err), db.Close())
+	}
 	return db, nil
+}
+
+// connect makes the first connection alone. It is the one that switches a new SQLite file to write-ahead logging, and SQLite
+// does not let others wait while that happens: it tells them at once that the database is locked. Other connections of
+// this process come later; for those of other processes there are a few more tries.
+func connect(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		var locked sqlite3.Error
+		if !errors.As(err, &locked) || locked.Code != sqlite3.ErrBusy {
+			return err
+		}
+		select {
+		case <-time.After(openRetry):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // sqliteURI completes a path or file: URI, keeps what the admin set, and makes a new file with its mode. A file that is

@@ -66,14 +66,14 @@ func (s *postgresServer) uri(name string) string {
 
 func (s *postgresServer) open(t testing.TB, name string) *dbutil.Database {
 	t.Helper()
-	raw, err := database.Open("postgres", s.uri(name), zerolog.Nop())
+	raw, err := database.Open(context.Background(), "postgres", s.uri(name), zerolog.Nop())
 	check(t, err)
 	t.Cleanup(func() { _ = raw.Close() })
 	return raw
 }
 
 func (s *postgresServer) run(name, query string) error {
-	raw, err := database.Open("postgres", s.uri(name), zerolog.Nop())
+	raw, err := database.Open(context.Background(), "postgres", s.uri(name), zerolog.Nop())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,7 @@
+package database
+
+// For tests of what must survive any bytes.
+var (
+	FormatJID = formatJID
+	ParseJID  = parseJID
+)

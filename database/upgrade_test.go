@@ -1,0 +1,112 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
+
+	"postern/database"
+	"postern/database/upgrades"
+)
+
+func TestNewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		upgraded(t, raw)
+		newer := len(upgrades.Table) + 1
+		_, err := raw.Exec(ctx, "UPDATE postern_version SET version = $1, compat = $1", newer)
+		check(t, err)
+		raw.IgnoreUnsupportedDatabase = true // meant for bridgev2, must not let us through
+		err = database.New(raw, testKey, zerolog.Nop()).Upgrade(ctx)
+		if !errors.Is(err, database.ErrNewerSchema) || !errors.Is(err, dbutil.ErrUnsupportedDatabaseVersion) {
+			t.Errorf("got %v", err)
+		}
+		var version int
+		check(t, raw.QueryRow(ctx, "SELECT version FROM postern_version").Scan(&version))
+		if version != newer {
+			t.Errorf("version is %d now", version)
+		}
+	})
+}
+
+func TestFailedUpgradeLeavesNothing(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		_, err := raw.Exec(ctx, "CREATE TABLE postern_kv (in_the_way INTEGER)") // the last table we make
+		check(t, err)
+		if err = database.New(raw, testKey, zerolog.Nop()).Upgrade(ctx); err == nil {
+			t.Fatal("upgrade went through")
+		}
+		for _, table := range []string{"postern_version", "postern_enlistment", "postern_secret_check"} {
+			if exists := must(raw.TableExists(ctx, table)); exists {
+				t.Errorf("table %s was left behind", table)
+			}
+		}
+		_, err = raw.Exec(ctx, "DROP TABLE postern_kv")
+		check(t, err)
+		upgraded(t, raw)
+	})
+}
+
+func TestTwoFirstStartsAtOnce(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		var group sync.WaitGroup
+		failures := make([]error, 4)
+		for i := range failures {
+			group.Go(func() { failures[i] = database.New(raw, testKey, zerolog.Nop()).Upgrade(context.Background()) })
+		}
+		group.Wait()
+		check(t, errors.Join(failures...))
+	})
+}
+
+func TestTablesLiveBesideThoseOfBridgev2(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		raw.Owner = "megabridge/postern"
+		bridge := bridgedb.New("postern", bridgedb.MetaTypes{}, raw)
+		check(t, bridge.Upgrade(ctx))
+		db := upgraded(t, raw)
+		check(t, bridge.Upgrade(ctx))
+		check(t, db.Enlistments().Create(ctx, enlistment()))
+	})
+}
+
+func TestForeignKeysMustBeOn(t *testing.T) {
+	raw, err := dbutil.NewWithDialect(filepath.Join(t.TempDir(), "plain.db"), "sqlite3")
+	check(t, err)
+	t.Cleanup(func() { _ = raw.Close() })
+	err = database.New(raw, testKey, zerolog.Nop()).Upgrade(context.Background())
+	if !errors.Is(err, database.ErrForeignKeysOff) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenRefusesUnknownKinds(t *testing.T) {
+	if _, err := database.Open(context.Background(), "mysql", "x", zerolog.Nop()); !errors.Is(err, database.ErrUnknownType) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := database.Open(context.Background(), "sqlite", filepath.Join(t.TempDir(), "no", "such", "dir.db"), zerolog.Nop()); err == nil {
+		t.Error("a file in no directory was opened")
+	}
+}
+
+func TestSQLiteIsOpenedForDurability(t *testing.T) {
+	raw := openSQLite(t, "file:"+filepath.Join(t.TempDir(), "with space.db")+"?_stmt_cache_size=9")
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "2", "busy_timeout": "5000",
+	} {
+		var got string
+		check(t, raw.QueryRow(context.Background(), "PRAGMA "+pragma).Scan(&got))
+		if !strings.EqualFold(got, want) {
+			t.Errorf("%s is %s, want %s", pragma, got, want)
+		}
+	}
+}
