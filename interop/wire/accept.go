@@ -48,7 +48,7 @@ func (c *Conn) shakeAsServer(ctx context.Context, handshake ServerHandshake) (st
 		return static, nil, err
 	}
 	noise := newResponder(handshake.Static, NewKeyPair(), handshake.CertChain)
-	hello, err := c.readFrame(ctx, nil, MaxHandshakeFrame)
+	hello, err := c.readFrame(ctx, MaxHandshakeFrame)
 	if err != nil {
 		return static, nil, fmt.Errorf("failed to read the handshake: %w", err)
 	}
@@ -59,7 +59,7 @@ func (c *Conn) shakeAsServer(ctx context.Context, handshake ServerHandshake) (st
 	if err = c.writeClear(ctx, nil, answer); err != nil {
 		return static, nil, fmt.Errorf("failed to send the handshake: %w", err)
 	}
-	last, err := c.readFrame(ctx, nil, MaxHandshakeFrame)
+	last, err := c.readFrame(ctx, MaxHandshakeFrame)
 	if err != nil {
 		return static, nil, fmt.Errorf("failed to read the handshake: %w", err)
 	}
@@ -74,9 +74,11 @@ func (c *Conn) shakeAsServer(ctx context.Context, handshake ServerHandshake) (st
 // readConnHeader reads the client's very first bytes: the protocol's magic and the version of the token dictionary.
 func (c *Conn) readConnHeader(ctx context.Context) error {
 	header := make([]byte, len(socket.WAConnHeader))
-	stop := context.AfterFunc(ctx, func() { _ = c.socket.CloseNow() })
-	defer stop()
-	if _, err := io.ReadFull((*messageStream)(c), header); err != nil {
+	err := c.read(ctx, func(stream io.Reader) error {
+		_, err := io.ReadFull(stream, header)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("failed to read the handshake: %w", err)
 	} else if !bytes.Equal(header, socket.WAConnHeader) {
 		return fmt.Errorf("%w: unknown protocol header", ErrHandshake)

@@ -27,6 +27,7 @@ type Conn struct {
 	socket *websocket.Conn
 	// message is the websocket message that is being read, nil between messages.
 	message io.Reader
+	header  [frameHeaderSize]byte // scratch space of the reader
 
 	readCipher  cipher.AEAD
 	readCounter uint64
@@ -51,8 +52,13 @@ func (c *Conn) secure(readKey, writeKey []byte) {
 // of a stanza may have been read. Every error is the end of the connection; errors.Is tells [ErrClosed], and
 // [ErrMalformed] or [ErrTooLarge] if the other end broke the rules.
 func (c *Conn) ReadNode(ctx context.Context) (*waBinary.Node, error) {
+	// The length comes first, so that a connection that waits for a stanza holds no buffer.
+	length, err := c.readFrameLength(ctx, maxFrame)
+	if err != nil {
+		return nil, err
+	}
 	holder := getBuffer()
-	frame, err := c.readFrame(ctx, (*holder)[:0], maxFrame)
+	frame, err := c.readFramePayload(ctx, (*holder)[:0], length)
 	defer func() { putBuffer(holder, frame) }()
 	if err != nil {
 		return nil, err
@@ -74,25 +80,50 @@ func (c *Conn) ReadNode(ctx context.Context) (*waBinary.Node, error) {
 	return node, err
 }
 
-// readFrame appends the next frame to buffer. It gives ctx's end to the socket by closing it, rather than by passing
-// ctx on, because one websocket message may hold frames of several calls.
-func (c *Conn) readFrame(ctx context.Context, buffer []byte, limit int) ([]byte, error) {
+// readFrame reads one frame of the handshake.
+func (c *Conn) readFrame(ctx context.Context, limit int) ([]byte, error) {
+	length, err := c.readFrameLength(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	return c.readFramePayload(ctx, nil, length)
+}
+
+func (c *Conn) readFrameLength(ctx context.Context, limit int) (length int, err error) {
+	err = c.read(ctx, func(stream io.Reader) error {
+		length, err = readFrameLength(stream, c.header[:], limit)
+		return err
+	})
+	return length, err
+}
+
+func (c *Conn) readFramePayload(ctx context.Context, buffer []byte, length int) ([]byte, error) {
+	err := c.read(ctx, func(stream io.Reader) (err error) {
+		buffer, err = readFramePayload(stream, buffer, length)
+		return err
+	})
+	return buffer, err
+}
+
+// read calls fn with the connection's bytes. It gives ctx's end to the socket by closing it, rather than by passing ctx
+// on, because one websocket message may hold frames of several calls. It closes the connection on every error.
+func (c *Conn) read(ctx context.Context, fn func(stream io.Reader) error) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.socket.CloseNow() })
-	buffer, err := readFrame((*messageStream)(c), buffer, limit)
-	if !stop() && err == nil && ctx.Err() != nil {
+	err := fn((*messageStream)(c))
+	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		return buffer, nil
+		return nil
 	}
 	_ = c.socket.CloseNow()
 	switch {
 	case ctx.Err() != nil:
-		return buffer, ctx.Err()
+		return ctx.Err()
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrMalformed):
-		return buffer, err
+		return err
 	default:
-		return buffer, closedError("failed to read", err)
+		return closedError("failed to read", err)
 	}
 }
 

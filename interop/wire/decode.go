@@ -219,6 +219,14 @@ func (d *decoder) text() (string, error) {
 	}
 }
 
+// words are the one-byte tokens as interface values, made once because most of a stanza consists of them.
+var words = func() (words [len(token.SingleByteTokens)]any) {
+	for i, word := range token.SingleByteTokens {
+		words[i] = word
+	}
+	return words
+}()
+
 // word reads a value without structure: nil, string, or []byte that still belongs to the decoder's input.
 func (d *decoder) word() (any, error) {
 	kind, err := d.byte()
@@ -247,8 +255,8 @@ func (d *decoder) word() (any, error) {
 	case token.Nibble8, token.Hex8:
 		return d.packed(kind)
 	}
-	if int(kind) < len(token.SingleByteTokens) {
-		return token.SingleByteTokens[kind], nil
+	if int(kind) < len(words) {
+		return words[kind], nil
 	}
 	return nil, d.malformed("unknown token")
 }

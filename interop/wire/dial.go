@@ -62,7 +62,7 @@ func (c *Conn) shakeAsClient(ctx context.Context, handshake ClientHandshake) err
 	if err = c.writeClear(ctx, socket.WAConnHeader, hello); err != nil {
 		return fmt.Errorf("failed to send the handshake: %w", err)
 	}
-	answer, err := c.readFrame(ctx, nil, MaxHandshakeFrame)
+	answer, err := c.readFrame(ctx, MaxHandshakeFrame)
 	if errors.Is(err, ErrTooLarge) {
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	} else if err != nil {

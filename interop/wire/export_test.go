@@ -10,7 +10,14 @@ import (
 
 const MaxFrame = maxFrame
 
-func ReadFrame(stream io.Reader, limit int) ([]byte, error) { return readFrame(stream, nil, limit) }
+// ReadFrame reads one frame the way a connection does.
+func ReadFrame(stream io.Reader, limit int) ([]byte, error) {
+	length, err := readFrameLength(stream, make([]byte, frameHeaderSize), limit)
+	if err != nil {
+		return nil, err
+	}
+	return readFramePayload(stream, nil, length)
+}
 func AppendFrame(buffer, payload []byte) []byte {
 	return append(appendFrameHeader(buffer, len(payload)), payload...)
 }

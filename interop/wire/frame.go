@@ -31,19 +31,22 @@ func putBuffer(holder *[]byte, buffer []byte) {
 	}
 }
 
-// readFrame appends the next frame's bytes to buffer, which it returns. It allocates as bytes arrive, not as they are
-// announced. The error is io.EOF only at the end of the stream between two frames.
-func readFrame(stream io.Reader, buffer []byte, limit int) ([]byte, error) {
-	// The header is read into the buffer, since a local array would escape to the heap.
-	buffer = grow(buffer, frameHeaderSize)
-	header := buffer[len(buffer) : len(buffer)+frameHeaderSize]
+// readFrameLength reads the length of the next frame. header is scratch space of frameHeaderSize bytes. The error is
+// io.EOF only at the end of the stream between two frames.
+func readFrameLength(stream io.Reader, header []byte, limit int) (int, error) {
 	if _, err := io.ReadFull(stream, header); err != nil {
-		return buffer, err
+		return 0, err
 	}
 	length := int(header[0])<<16 | int(header[1])<<8 | int(header[2])
 	if length > limit {
-		return buffer, fmt.Errorf("%w: frame of %d bytes, limit %d", ErrTooLarge, length, limit)
+		return 0, fmt.Errorf("%w: frame of %d bytes, limit %d", ErrTooLarge, length, limit)
 	}
+	return length, nil
+}
+
+// readFramePayload appends that many bytes to buffer, which it returns. It allocates as bytes arrive, not as they are
+// announced.
+func readFramePayload(stream io.Reader, buffer []byte, length int) ([]byte, error) {
 	for length > 0 {
 		step := min(length, growStep)
 		buffer = grow(buffer, step)
