@@ -1,0 +1,190 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+const (
+	// syncPoll is how long the homeserver may hold a sync that has nothing to tell.
+	syncPoll = 30 * time.Second
+	// syncRetryFirst doubles with every failure up to syncRetryMax.
+	syncRetryFirst = time.Second
+	syncRetryMax   = 30 * time.Second
+	// syncTimeline bounds the redactions of one room in one answer.
+	syncTimeline = 100
+	// syncTokenKey is where the place in the sync is kept.
+	syncTokenKey = "matrix.sync_token"
+)
+
+// botSync reads what the homeserver does not push, as the bot: to-device messages, device lists and one-time key
+// counts, typing, receipts and redactions, as far as they are missing. Everything goes the same way as what comes in
+// transactions.
+//
+// Its place in the sync is stored after an answer was handled, so that a crash repeats an answer rather than losing
+// it. Repeated to-device messages are recognized by the crypto store, repeated redactions by intake.
+type botSync struct {
+	connector *Connector
+	log       zerolog.Logger
+	filter    string
+	token     string
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
+}
+
+func newBotSync(c *Connector) *botSync { return &botSync{connector: c, cancel: func() {}} }
+
+// start sets the filter up and begins to sync.
+func (s *botSync) start(ctx context.Context) error {
+	s.log = s.connector.Log.With().Str("component", "bot_sync").Logger()
+	token, err := s.connector.options.KV.Get(ctx, s.tokenKey())
+	if err != nil {
+		return fmt.Errorf("failed to load the place in the bot's sync: %w", err)
+	}
+	s.token = string(token)
+	created, err := s.connector.crypto.client.CreateFilter(ctx, syncFilter(s.connector.features))
+	if err != nil {
+		return fmt.Errorf("failed to make a filter for the bot's sync: %w", err)
+	}
+	s.filter = created.FilterID
+	var life context.Context
+	life, s.cancel = context.WithCancel(s.log.WithContext(s.connector.life))
+	s.done.Go(func() { s.run(life) })
+	return nil
+}
+
+// stop waits until the answer that is being handled is done.
+func (s *botSync) stop() {
+	s.cancel()
+	s.done.Wait()
+}
+
+// tokenKey differs for every device, as a device cannot go on where another stopped.
+func (s *botSync) tokenKey() string {
+	return syncTokenKey + "." + s.connector.crypto.client.DeviceID.String()
+}
+
+// syncFilter asks for what is missing and nothing else.
+func syncFilter(features Features) *mautrix.Filter {
+	nothing := &mautrix.FilterPart{NotTypes: []event.Type{{Type: "*"}}}
+	filter := &mautrix.Filter{
+		Presence:    nothing,
+		AccountData: nothing,
+		Room: &mautrix.RoomFilter{
+			AccountData: nothing,
+			Ephemeral:   nothing,
+			State:       nothing,
+			Timeline:    nothing,
+		},
+	}
+	if !features.Ephemeral {
+		filter.Room.Ephemeral = &mautrix.FilterPart{Types: []event.Type{event.EphemeralEventTyping, event.EphemeralEventReceipt}}
+	}
+	if !features.Redactions {
+		filter.Room.Timeline = &mautrix.FilterPart{Types: []event.Type{event.EventRedaction}, Limit: syncTimeline}
+	}
+	return filter
+}
+
+func (s *botSync) run(ctx context.Context) {
+	pause := syncRetryFirst
+	for ctx.Err() == nil {
+		err := s.once(ctx)
+		switch {
+		case err == nil:
+			pause = syncRetryFirst
+			continue
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, mautrix.MUnknownToken):
+			s.log.Err(err).Msg("The bot's device was logged out, logging it in again")
+			if err = s.loginAgain(ctx); err == nil {
+				continue
+			}
+		}
+		s.log.Warn().Err(err).Dur("retry_in", pause).Msg("The bot's sync failed")
+		if sleep(ctx, pause) != nil {
+			return
+		}
+		pause = min(2*pause, syncRetryMax)
+	}
+}
+
+// loginAgain gets a new access token for the same device.
+func (s *botSync) loginAgain(ctx context.Context) error {
+	client := s.connector.crypto.client
+	_, err := client.Login(ctx, &mautrix.ReqLogin{
+		Type:             mautrix.AuthTypeAppservice,
+		Identifier:       mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: string(client.UserID)},
+		DeviceID:         client.DeviceID,
+		StoreCredentials: true,
+	})
+	return err
+}
+
+// once makes one request, handles the answer, and notes where to go on.
+func (s *botSync) once(ctx context.Context) error {
+	poll := syncPoll
+	if s.token == "" {
+		poll = 0
+	}
+	answer, err := s.connector.crypto.client.FullSyncRequest(ctx, mautrix.ReqSync{
+		Timeout:     int(poll.Milliseconds()),
+		Since:       s.token,
+		FilterID:    s.filter,
+		SetPresence: event.PresenceOffline,
+	})
+	if err != nil {
+		return err
+	}
+	// What was begun is finished also if the daemon is stopping.
+	s.handle(context.WithoutCancel(ctx), answer)
+	if answer.NextBatch == s.token {
+		return nil
+	}
+	if err = s.connector.options.KV.Set(ctx, s.tokenKey(), []byte(answer.NextBatch)); err != nil {
+		return fmt.Errorf("failed to store the place in the bot's sync: %w", err)
+	}
+	s.token = answer.NextBatch
+	return nil
+}
+
+func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
+	if !s.connector.features.ToDevice {
+		machine := s.connector.crypto.machine
+		machine.HandleDeviceLists(ctx, &answer.DeviceLists, s.token)
+		s.connector.intake.toDevice(ctx, answer.ToDevice.Events)
+		machine.HandleOTKCounts(ctx, &answer.DeviceOTKCount)
+	}
+	if s.token == "" {
+		// The first answer ever is about the past.
+		return
+	}
+	var order []id.RoomID
+	byRoom := make(map[id.RoomID][]*event.Event)
+	for room, data := range answer.Rooms.Join {
+		order = append(order, room)
+		add := func(events []*event.Event, class event.TypeClass, wanted bool) {
+			for _, evt := range events {
+				// A filter is a request only: what else the server sends comes in transactions.
+				known := class == event.EphemeralEventType || (evt != nil && evt.Type.Type == event.EventRedaction.Type)
+				if evt != nil && wanted && known {
+					evt.RoomID = room
+					prepare(ctx, evt, class)
+					byRoom[room] = append(byRoom[room], evt)
+				}
+			}
+		}
+		add(data.Timeline.Events, event.UnknownEventType, !s.connector.features.Redactions)
+		add(data.Ephemeral.Events, event.EphemeralEventType, !s.connector.features.Ephemeral)
+	}
+	s.connector.intake.parallel(ctx, order, byRoom)
+}

@@ -1,0 +1,162 @@
+package homeserver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+)
+
+// KV keeps a few small values, encrypted at rest.
+type KV interface {
+	// Get returns nil if there is no value.
+	Get(ctx context.Context, name string) ([]byte, error)
+	Set(ctx context.Context, name string, value []byte) error
+	Delete(ctx context.Context, name string) error
+}
+
+// Options are what a connector is made of. All fields must be set.
+type Options struct {
+	Config *bridgeconfig.Config
+	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
+	Secrets func(purpose string) [32]byte
+	KV      KV
+	// Listen is where transactions come in, as host:port.
+	Listen string
+	// MaxTransaction bounds the body of a request from the homeserver, in bytes.
+	MaxTransaction int64
+	// UnencryptedReply is what someone reads who sends a command in a room that is not encrypted.
+	UnencryptedReply string
+}
+
+// Connector is the bridgev2.MatrixConnector of the daemon.
+type Connector struct {
+	*matrix.Connector
+
+	options  Options
+	features Features
+	crypto   *megolm
+	intake   *intake
+	late     *lateKeys
+	probe    probe
+	statuses *statusQueue
+	server   *transactionServer
+	sync     *botSync
+
+	transactionIDs transactionIDs
+	encryptedRooms sync.Map // of id.RoomID, those that are known to be encrypted
+	transport      *stoppableTransport
+
+	// life ends all goroutines of this package but the HTTP server's.
+	life    context.Context
+	endLife context.CancelFunc
+}
+
+var (
+	_ bridgev2.MatrixConnector                           = (*Connector)(nil)
+	_ bridgev2.MatrixConnectorWithServer                 = (*Connector)(nil)
+	_ bridgev2.MatrixConnectorWithArbitraryRoomState     = (*Connector)(nil)
+	_ bridgev2.MatrixConnectorWithPostRoomBridgeHandling = (*Connector)(nil)
+	_ bridgev2.MatrixConnectorWithProvisioning           = (*Connector)(nil)
+)
+
+const (
+	// botRetries and ghostRetries are how often a failed request is tried again, 4 and 8 seconds later. What the bot
+	// does is part of something larger, such as making a room, and nobody tries that again. What a contact does is
+	// tried again by the interop client, with the whole event.
+	botRetries   = 2
+	ghostRetries = 0
+)
+
+// New makes a connector that does nothing yet.
+func New(options Options) *Connector {
+	c := &Connector{
+		Connector:      matrix.NewConnector(options.Config),
+		options:        options,
+		transactionIDs: transactionIDs{key: options.Secrets("matrix-transaction-id")},
+	}
+	c.life, c.endLife = context.WithCancel(context.Background())
+	c.intake = newIntake(c)
+	c.late = newLateKeys(c)
+	c.statuses = newStatusQueue(c)
+	c.server = newTransactionServer(c)
+	c.sync = newBotSync(c)
+	return c
+}
+
+// Init implements bridgev2.MatrixConnector. It makes no requests.
+func (c *Connector) Init(bridge *bridgev2.Bridge) {
+	c.Connector.Init(bridge)
+	c.life = bridge.Log.WithContext(c.life)
+	c.crypto = newMegolm(c)
+	c.Connector.Crypto = c.crypto
+
+	c.transport = newStoppableTransport()
+	c.AS.HTTPClient.Transport = c.transport
+	c.AS.HTTPClient.Timeout = requestTimeout
+	c.Bot.Client.DefaultHTTPRetries = botRetries
+	c.AS.DefaultHTTPRetries = ghostRetries
+}
+
+// Start implements bridgev2.MatrixConnector. It waits until the homeserver answers, however long that takes, and
+// returns an error only for what waiting cannot heal.
+func (c *Connector) Start(ctx context.Context) error {
+	listener, err := net.Listen("tcp", c.options.Listen)
+	if err != nil {
+		return fmt.Errorf("failed to listen for the homeserver: %w", err)
+	}
+	c.Provisioning.Init()
+	c.server.start(listener)
+	if err = c.StateStore.Upgrade(ctx); err != nil {
+		return bridgev2.DBUpgradeError{Section: "matrix_state", Err: err}
+	}
+	if err = c.connect(ctx); err != nil {
+		return err
+	}
+	c.features.log(c.Log)
+	if c.features.needsSync() {
+		if err = c.sync.start(ctx); err != nil {
+			return err
+		}
+	}
+	c.late.resume(ctx)
+	c.UpdateBotProfile(ctx)
+	c.AS.Ready = true
+	return nil
+}
+
+// PreStop implements bridgev2.MatrixConnector: no new events are taken, those that were are handled to the end.
+func (c *Connector) PreStop() {
+	c.server.stop()
+	c.sync.stop()
+}
+
+// Stop implements bridgev2.MatrixConnector. It waits for all goroutines of this package.
+func (c *Connector) Stop() {
+	c.statuses.drain(statusDrainTimeout)
+	c.endLife()
+	c.transport.Stop()
+	c.late.wait()
+	c.statuses.wait()
+	c.crypto.Stop()
+}
+
+// Interrupt ends all requests to the homeserver that are running, and refuses new ones. For a stop that takes too long.
+func (c *Connector) Interrupt() { c.transport.Stop() }
+
+// BotIntent implements bridgev2.MatrixConnector.
+func (c *Connector) BotIntent() bridgev2.MatrixAPI {
+	return c.wrap(&matrix.ASIntent{Matrix: c.Bot, Connector: c.Connector})
+}
+
+const (
+	// requestTimeout is longer than the bot's sync may take.
+	requestTimeout = 2 * time.Minute
+	// statusDrainTimeout is how long a stop waits for message statuses that are not sent yet.
+	statusDrainTimeout = time.Second
+)

@@ -1,0 +1,145 @@
+package homeserver
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Features are what the homeserver can do for an appservice, and so where the bridge has to help itself.
+type Features struct {
+	// Software and Version are what the server calls itself, "" if it does not tell.
+	Software string
+	Version  string
+	// MSC4190: devices of the bot are made with the as_token. Otherwise it logs in.
+	MSC4190 bool
+	// ToDevice: to-device messages and device lists come in transactions. Otherwise the bot syncs for them.
+	ToDevice bool
+	// Ephemeral: typing and receipts come in transactions.
+	Ephemeral bool
+	// Redactions come in transactions.
+	Redactions bool
+}
+
+func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions }
+
+const (
+	softwareSynapse  = "Synapse"
+	softwareDendrite = "Dendrite"
+)
+
+// maxVersionAnswer bounds what is read of a server's answer about itself, in bytes.
+const maxVersionAnswer = 64 << 10
+
+// serverVersionTimeout bounds the question for the server's version, which only decides about defaults.
+const serverVersionTimeout = 10 * time.Second
+
+// detectServer asks what the homeserver is and guesses from that what it can do. What matters is tried out later: see
+// megolm.Init.
+func (c *Connector) detectServer(ctx context.Context) Features {
+	software, version := c.serverVersion(ctx)
+	features := guessFeatures(software, version)
+	if software == "" {
+		zerolog.Ctx(ctx).Warn().Msg("The homeserver does not tell what it is")
+	} else if software == softwareSynapse && !atLeast(version, 1, 100) {
+		zerolog.Ctx(ctx).Warn().Str("version", version).Msg("Synapse is older than 1.100, which is the oldest that the bridge is made for")
+	}
+	return features
+}
+
+// guessFeatures knows the servers that the bridge is tested with. An unknown one is expected to push redactions like
+// all events, and nothing that the specification got late.
+func guessFeatures(software, version string) Features {
+	features := Features{Software: software, Version: version, Redactions: true}
+	switch software {
+	case softwareSynapse:
+		features.Ephemeral = true
+		features.MSC4190 = atLeast(version, 1, 121)
+	case softwareDendrite:
+		features.Redactions = false
+	}
+	return features
+}
+
+// serverVersion asks by way of the federation interface, which most servers offer to clients too.
+func (c *Connector) serverVersion(ctx context.Context) (software, version string) {
+	ctx, cancel := context.WithTimeout(ctx, serverVersionTimeout)
+	defer cancel()
+	address := strings.TrimSuffix(c.Config.Homeserver.Address, "/") + "/_matrix/federation/v1/version"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", ""
+	}
+	response, err := c.AS.HTTPClient.Do(request)
+	if err != nil {
+		return "", ""
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Server struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		} `json:"server"`
+	}
+	if response.StatusCode == http.StatusOK &&
+		json.NewDecoder(io.LimitReader(response.Body, maxVersionAnswer)).Decode(&answer) == nil && answer.Server.Name != "" {
+		return answer.Server.Name, answer.Server.Version
+	}
+	return softwareFromHeader(response.Header.Get("Server"))
+}
+
+// softwareFromHeader reads a Server header such as "Synapse/1.163.2", which is there where the federation interface is
+// not.
+func softwareFromHeader(header string) (software, version string) {
+	software, version, _ = strings.Cut(header, "/")
+	if software != softwareSynapse && software != softwareDendrite {
+		return "", ""
+	}
+	return software, version
+}
+
+// atLeast compares the first two numbers of a version such as "1.121.0rc1".
+func atLeast(version string, major, minor int) bool {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	gotMajor, err := strconv.Atoi(parts[0])
+	if err != nil {
+		return false
+	}
+	end := strings.IndexFunc(parts[1], func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		parts[1] = parts[1][:end]
+	}
+	gotMinor, err := strconv.Atoi(parts[1])
+	return err == nil && (gotMajor > major || (gotMajor == major && gotMinor >= minor))
+}
+
+// log tells the admin how each feature works on this server.
+func (f Features) log(log *zerolog.Logger) {
+	by := func(pushed bool) string {
+		if pushed {
+			return "transactions"
+		}
+		return "the bot's sync"
+	}
+	device := "login"
+	if f.MSC4190 {
+		device = "MSC4190"
+	}
+	log.Info().
+		Str("server", f.Software).
+		Str("version", f.Version).
+		Str("encryption_keys_by", by(f.ToDevice)).
+		Str("typing_and_receipts_by", by(f.Ephemeral)).
+		Str("redactions_by", by(f.Redactions)).
+		Str("bot_device_by", device).
+		Msg("The homeserver is connected; encryption, typing, receipts and redactions work")
+}

@@ -1,0 +1,262 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/exsync"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/appservice"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// maxRooms is how many rooms of a transaction are handled side by side.
+const maxRooms = 8
+
+// rememberedEvents is how many event ids are remembered, so that a repeated transaction, or the bot's sync, does not
+// bring an event twice. It only spares work: messages are recognized in the database too.
+const rememberedEvents = 4096
+
+// intake hands events from the homeserver to bridgev2, whatever way they came. It returns when they are handled:
+// messages are in the outbox by then, or their sender was told why not.
+type intake struct {
+	connector *Connector
+	rooms     *exsync.KeyedMutex[id.RoomID] // held while an event of the room is handled
+	seen      *recentSet[id.EventID]
+}
+
+func newIntake(c *Connector) *intake {
+	return &intake{
+		connector: c,
+		rooms:     exsync.NewKeyedMutex[id.RoomID](),
+		seen:      newRecentSet[id.EventID](rememberedEvents),
+	}
+}
+
+// transaction handles everything in a transaction. Keys come first, since events may need them; the events of one room
+// keep their order.
+func (i *intake) transaction(ctx context.Context, t *appservice.Transaction) {
+	machine := i.connector.crypto.machine
+	i.toDevice(ctx, t.ToDeviceEvents)
+	i.toDevice(ctx, t.MSC2409ToDeviceEvents)
+	for _, lists := range []*mautrix.DeviceLists{t.DeviceLists, t.MSC3202DeviceLists} {
+		if lists != nil {
+			machine.HandleDeviceLists(ctx, lists, "")
+		}
+	}
+	for _, counts := range []appservice.OTKCountMap{t.DeviceOTKCount, t.MSC3202DeviceOTKCount} {
+		for user, devices := range counts {
+			for device, count := range devices {
+				if user == i.connector.Bot.UserID && device == machine.Client.DeviceID {
+					machine.HandleOTKCounts(ctx, &count)
+				}
+			}
+		}
+	}
+
+	var order []id.RoomID
+	byRoom := make(map[id.RoomID][]*event.Event)
+	add := func(events []*event.Event, class event.TypeClass) {
+		for _, evt := range events {
+			if evt == nil {
+				continue
+			}
+			prepare(ctx, evt, class)
+			if _, ok := byRoom[evt.RoomID]; !ok {
+				order = append(order, evt.RoomID)
+			}
+			byRoom[evt.RoomID] = append(byRoom[evt.RoomID], evt)
+		}
+	}
+	add(t.Events, event.UnknownEventType)
+	add(t.EphemeralEvents, event.EphemeralEventType)
+	if len(t.EphemeralEvents) == 0 { // Synapse sends them under both names
+		add(t.MSC2409EphemeralEvents, event.EphemeralEventType)
+	}
+	i.parallel(ctx, order, byRoom)
+}
+
+func (i *intake) parallel(ctx context.Context, order []id.RoomID, byRoom map[id.RoomID][]*event.Event) {
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, maxRooms)
+	for _, room := range order {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			for _, evt := range byRoom[room] {
+				i.handle(ctx, evt)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func (i *intake) toDevice(ctx context.Context, events []*event.Event) {
+	for _, evt := range events {
+		if evt == nil {
+			continue
+		}
+		prepare(ctx, evt, event.ToDeviceEventType)
+		if i.connector.probe.matches(evt) {
+			continue
+		}
+		i.connector.crypto.machine.HandleToDeviceEvent(ctx, evt)
+	}
+	if len(events) > 0 {
+		i.connector.crypto.machine.MarkOlmHashSavePoint(ctx)
+	}
+}
+
+// prepare does what has to be done before any handler sees the event. class is UnknownEventType for timeline events.
+func prepare(ctx context.Context, evt *event.Event, class event.TypeClass) {
+	evt.Mautrix.ReceivedAt = time.Now()
+	switch {
+	case class == event.EphemeralEventType:
+		evt.Mautrix.EventSource = event.SourceEphemeral
+	case class == event.ToDeviceEventType:
+		evt.Mautrix.EventSource = event.SourceToDevice
+	case evt.StateKey != nil:
+		class = event.StateEventType
+		evt.Mautrix.EventSource = event.SourceTimeline | event.SourceJoin
+	default:
+		class = event.MessageEventType
+		evt.Mautrix.EventSource = event.SourceTimeline
+	}
+	evt.Type.Class = class
+	err := evt.Content.ParseRaw(evt.Type)
+	if err != nil && !errors.Is(err, event.ErrUnsupportedContentType) && !errors.Is(err, event.ErrContentAlreadyParsed) {
+		zerolog.Ctx(ctx).Debug().Stringer("event_id", evt.ID).Str("event_type", evt.Type.Type).Msg("An event has malformed content")
+	}
+}
+
+// handle brings one event to its end. A panic ends the event, not the daemon: the event would come again and again.
+func (i *intake) handle(ctx context.Context, evt *event.Event) {
+	defer i.rooms.WithLock(evt.RoomID)()
+	if evt.ID != "" && i.seen.has(evt.ID) {
+		return
+	}
+	log := zerolog.Ctx(ctx).With().Stringer("event_id", evt.ID).Str("event_type", evt.Type.Type).Stringer("room_id", evt.RoomID).Logger()
+	ctx = log.WithContext(ctx)
+	defer func() {
+		if problem := recover(); problem != nil {
+			log.Error().Bytes(zerolog.ErrorStackFieldName, debug.Stack()).Msg("Handling an event panicked")
+		}
+		if evt.ID != "" {
+			i.seen.add(evt.ID)
+		}
+	}()
+	switch {
+	case evt.Type.Class == event.EphemeralEventType:
+		i.ephemeral(ctx, evt)
+	case evt.Type.IsState():
+		i.state(ctx, evt)
+	case i.isOwn(evt):
+	case evt.Type == event.EventEncrypted:
+		i.encrypted(ctx, evt)
+	default:
+		i.message(ctx, evt)
+	}
+}
+
+func (i *intake) ephemeral(ctx context.Context, evt *event.Event) {
+	switch content := evt.Content.Parsed.(type) {
+	case *event.ReceiptEventContent:
+		for _, receipts := range *content {
+			for _, users := range receipts {
+				for user := range users {
+					if i.isOurs(user) {
+						delete(users, user)
+					}
+				}
+			}
+		}
+	case *event.TypingEventContent:
+		content.UserIDs = slices.DeleteFunc(content.UserIDs, i.isOurs)
+	default:
+		return
+	}
+	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+}
+
+// bridgedState are the state events that bridgev2 wants to see.
+var bridgedState = []event.Type{
+	event.StateMember, event.StatePowerLevels, event.StateRoomName, event.StateRoomAvatar, event.StateTopic, event.StateTombstone,
+}
+
+func (i *intake) state(ctx context.Context, evt *event.Event) {
+	mautrix.UpdateStateStore(ctx, i.connector.AS.StateStore, evt)
+	switch evt.Type {
+	case event.StateMember:
+		if !i.connector.Bridge.IsGhostMXID(id.UserID(evt.GetStateKey())) {
+			i.connector.crypto.HandleMemberEvent(ctx, evt)
+		}
+	case event.StateHistoryVisibility:
+		i.connector.crypto.machine.HandleHistoryVisibility(ctx, evt)
+	}
+	if slices.Contains(bridgedState, evt.Type) && (!i.isOwn(evt) || evt.Type == event.StateTombstone) {
+		i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+	}
+}
+
+// bridgedMessages are the timeline events that bridgev2 wants to see, apart from encrypted ones.
+var bridgedMessages = []event.Type{
+	event.EventMessage, event.EventSticker, event.EventReaction, event.EventRedaction,
+	event.EventUnstablePollStart, event.EventUnstablePollResponse, event.BeeperDeleteChat,
+}
+
+func (i *intake) message(ctx context.Context, evt *event.Event) {
+	if !slices.Contains(bridgedMessages, evt.Type) {
+		return
+	}
+	mayBeClear := evt.Type == event.EventReaction || evt.Type == event.EventRedaction || evt.Type == event.BeeperDeleteChat
+	if !evt.Mautrix.WasEncrypted && !mayBeClear {
+		i.connector.refuseUnencrypted(ctx, evt)
+		return
+	}
+	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+}
+
+// encrypted decrypts the event, or leaves it to lateKeys if its key is not here yet.
+func (i *intake) encrypted(ctx context.Context, evt *event.Event) {
+	content, ok := evt.Content.Parsed.(*event.EncryptedEventContent)
+	if !ok {
+		return
+	}
+	if i.connector.late.isWaiting(evt.RoomID, content.SessionID) {
+		i.connector.late.add(ctx, evt, content)
+		return
+	}
+	i.decrypt(ctx, evt, content)
+}
+
+func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.EncryptedEventContent) {
+	decrypted, err := i.connector.crypto.Decrypt(ctx, evt)
+	switch {
+	case errors.Is(err, errNoSession):
+		i.connector.late.add(ctx, evt, content)
+	case err != nil:
+		i.connector.tellUndecryptable(ctx, evt, err)
+	default:
+		i.message(ctx, decrypted)
+	}
+}
+
+// isOurs tells whether the user is the bot or a contact.
+func (i *intake) isOurs(user id.UserID) bool {
+	return user == i.connector.Bot.UserID || i.connector.Bridge.IsGhostMXID(user)
+}
+
+// isOwn tells whether the bridge itself made the event: as the bot, as a contact, or in the name of a user.
+func (i *intake) isOwn(evt *event.Event) bool {
+	if i.isOurs(evt.Sender) {
+		return true
+	}
+	source, ok := evt.Content.Raw[appservice.DoublePuppetKey]
+	return ok && source == i.connector.AS.DoublePuppetValue
+}

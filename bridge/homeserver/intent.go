@@ -1,0 +1,128 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// ErrNotEncrypted: the room of a chat is not encrypted, so nothing is sent into it.
+var ErrNotEncrypted = errors.New("the room is not encrypted")
+
+// ErrTokenLogin: double puppeting by a user's own access token is not offered, because it would have to be stored.
+var ErrTokenLogin = errors.New("access tokens of users are not taken; the administrator can set double_puppet in the config instead")
+
+// Intent acts as one Matrix user.
+type Intent struct {
+	*matrix.ASIntent
+	connector *Connector
+}
+
+var (
+	_ bridgev2.MatrixAPI         = (*Intent)(nil)
+	_ bridgev2.MarkAsDMMatrixAPI = (*Intent)(nil)
+)
+
+func (c *Connector) wrap(intent *matrix.ASIntent) *Intent {
+	return &Intent{ASIntent: intent, connector: c}
+}
+
+// GhostIntent implements bridgev2.MatrixConnector.
+func (c *Connector) GhostIntent(user networkid.UserID) bridgev2.MatrixAPI {
+	return c.wrap(&matrix.ASIntent{Matrix: c.AS.Intent(c.FormatGhostMXID(user)), Connector: c.Connector})
+}
+
+// NewUserIntent implements bridgev2.MatrixConnector. It offers what the double_puppet registration allows and refuses
+// access tokens: bridgev2 would keep them in the clear.
+func (c *Connector) NewUserIntent(ctx context.Context, user id.UserID, token string) (bridgev2.MatrixAPI, string, error) {
+	if token != "" && token != configuredDoublePuppet {
+		return nil, "", ErrTokenLogin
+	}
+	api, newToken, err := c.Connector.NewUserIntent(ctx, user, token)
+	intent, ok := api.(*matrix.ASIntent)
+	if err != nil || !ok {
+		return nil, newToken, err
+	}
+	return c.wrap(intent), newToken, nil
+}
+
+// configuredDoublePuppet is what mautrix stores instead of a token when the config has one for all users.
+const configuredDoublePuppet = "appservice-config"
+
+// SendMessage implements bridgev2.MatrixAPI. Into an encrypted room everything goes encrypted, except for redactions
+// and reactions, which have no encrypted form; into a portal that is not encrypted nothing goes at all.
+func (i *Intent) SendMessage(
+	ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra,
+) (*mautrix.RespSendEvent, error) {
+	if kind == event.EventRedaction || kind == event.EventReaction {
+		return i.ASIntent.SendMessage(ctx, room, kind, content, extra)
+	}
+	if extra == nil {
+		extra = &bridgev2.MatrixSendExtra{}
+	}
+	encrypted, err := i.connector.mayWrite(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	if encrypted {
+		if i.Matrix.IsCustomPuppet {
+			i.Matrix.AddDoublePuppetValue(content)
+		}
+		if err = i.connector.crypto.Encrypt(ctx, room, kind, content); err != nil {
+			return nil, fmt.Errorf("failed to encrypt for the room: %w", err)
+		}
+		kind = event.EventEncrypted
+	}
+	request := mautrix.ReqSendEvent{TransactionID: i.connector.transactionIDs.of(room, i.Matrix.UserID, extra)}
+	if !extra.Timestamp.IsZero() {
+		request.Timestamp = extra.Timestamp.UnixMilli()
+	}
+	return i.Matrix.SendMessageEvent(ctx, room, kind, content, request)
+}
+
+// mayWrite tells whether a message to the room has to be encrypted, and refuses a portal that is not.
+func (c *Connector) mayWrite(ctx context.Context, room id.RoomID) (encrypted bool, err error) {
+	if encrypted, err = c.isEncrypted(ctx, room); encrypted || err != nil {
+		return encrypted, err
+	}
+	portal, err := c.Bridge.GetPortalByMXID(ctx, room)
+	if err != nil {
+		return false, fmt.Errorf("failed to look for a portal: %w", err)
+	} else if portal != nil {
+		return false, fmt.Errorf("%w: %s", ErrNotEncrypted, room)
+	}
+	return false, nil
+}
+
+// isEncrypted asks the state store, and for a room that it does not know the homeserver. A room that was encrypted
+// once stays so.
+func (c *Connector) isEncrypted(ctx context.Context, room id.RoomID) (bool, error) {
+	if _, known := c.encryptedRooms.Load(room); known {
+		return true, nil
+	}
+	encrypted, err := c.StateStore.IsEncrypted(ctx, room)
+	if err != nil {
+		return false, fmt.Errorf("failed to check if the room is encrypted: %w", err)
+	}
+	if !encrypted {
+		var content event.EncryptionEventContent
+		err = c.Bot.Client.StateEvent(ctx, room, event.StateEncryption, "", &content)
+		if errors.Is(err, mautrix.MNotFound) || errors.Is(err, mautrix.MForbidden) {
+			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("failed to ask if the room is encrypted: %w", err)
+		}
+		encrypted = content.Algorithm == id.AlgorithmMegolmV1
+	}
+	if encrypted {
+		c.encryptedRooms.Store(room, struct{}{})
+	}
+	return encrypted, nil
+}

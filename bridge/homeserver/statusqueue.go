@@ -1,0 +1,137 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/id"
+)
+
+const (
+	// maxQueuedStatuses bounds the requests that wait for one room. What does not fit is dropped: statuses are for the
+	// eye, and with this many waiting the homeserver has other troubles.
+	maxQueuedStatuses = 1000
+	// statusRetryFirst doubles with every failure up to statusRetryMax. After statusTries the request is dropped.
+	statusRetryFirst = time.Second
+	statusRetryMax   = 30 * time.Second
+	statusTries      = 12
+)
+
+// statusQueue sends the statuses of each room in order. A room's goroutine exists only while it has something to send.
+type statusQueue struct {
+	connector *Connector
+	lock      sync.Mutex
+	rooms     map[id.RoomID][]queuedStatus
+	workers   sync.WaitGroup
+	idle      chan struct{} // closed when rooms becomes empty, if someone waits
+}
+
+type queuedStatus struct {
+	job statusJob
+	log *zerolog.Logger
+}
+
+func newStatusQueue(c *Connector) *statusQueue {
+	return &statusQueue{connector: c, rooms: make(map[id.RoomID][]queuedStatus)}
+}
+
+func (q *statusQueue) add(ctx context.Context, room id.RoomID, jobs []statusJob) {
+	if len(jobs) == 0 || q.connector.life.Err() != nil {
+		return
+	}
+	log := zerolog.Ctx(ctx)
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	waiting, working := q.rooms[room]
+	if len(waiting) >= maxQueuedStatuses {
+		log.Warn().Stringer("room_id", room).Msg("Too many message statuses wait, dropping one")
+		return
+	}
+	for _, job := range jobs {
+		waiting = append(waiting, queuedStatus{job, log})
+	}
+	q.rooms[room] = waiting
+	if !working {
+		q.workers.Go(func() { q.work(room) })
+	}
+}
+
+// work sends until nothing is left for the room.
+func (q *statusQueue) work(room id.RoomID) {
+	for {
+		q.lock.Lock()
+		waiting := q.rooms[room]
+		if len(waiting) == 0 || q.connector.life.Err() != nil {
+			delete(q.rooms, room)
+			if len(q.rooms) == 0 && q.idle != nil {
+				close(q.idle)
+				q.idle = nil
+			}
+			q.lock.Unlock()
+			return
+		}
+		next := waiting[0]
+		q.rooms[room] = waiting[1:]
+		q.lock.Unlock()
+		q.send(room, next)
+	}
+}
+
+func (q *statusQueue) send(room id.RoomID, status queuedStatus) {
+	ctx := status.log.WithContext(q.connector.life)
+	pause := statusRetryFirst
+	for try := 1; ; try++ {
+		err := status.job(ctx)
+		if err == nil {
+			return
+		}
+		if try >= statusTries || !mayHeal(err) {
+			status.log.Err(err).Stringer("room_id", room).Msg("Failed to send a message status")
+			return
+		}
+		if sleep(ctx, pause) != nil {
+			return
+		}
+		pause = min(2*pause, statusRetryMax)
+	}
+}
+
+// drain waits until everything is sent, but no longer than the timeout.
+func (q *statusQueue) drain(timeout time.Duration) {
+	q.lock.Lock()
+	if len(q.rooms) == 0 {
+		q.lock.Unlock()
+		return
+	}
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+	}
+	idle := q.idle
+	q.lock.Unlock()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+	}
+}
+
+// wait returns when all goroutines have ended. The connector's life must be over.
+func (q *statusQueue) wait() { q.workers.Wait() }
+
+// mayHeal tells whether a failed request may succeed later: the homeserver could not be reached, is out of order, or
+// has enough for now.
+func mayHeal(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrNotEncrypted) {
+		return false
+	}
+	var answer mautrix.HTTPError
+	if !errors.As(err, &answer) || answer.Response == nil {
+		return true
+	}
+	return answer.Response.StatusCode >= 500 || answer.Response.StatusCode == 429
+}
