@@ -1,0 +1,171 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mau.fi/libsignal/protocol"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// encrypted is one message for one device.
+type encrypted struct {
+	device     types.JID
+	kind       encType
+	ciphertext []byte
+}
+
+// plainMessage is a message to encrypt for several devices.
+type plainMessage struct {
+	// plaintext is not padded yet.
+	plaintext []byte
+	devices   []types.JID
+}
+
+// encryption is the outcome of encrypt.
+type encryption struct {
+	// messages holds, for each message, its ciphertexts: one for every device that has a session.
+	messages [][]encrypted
+	// changed are the devices whose identity key is not the one known before.
+	changed []types.JID
+	// refused are the devices whose bundle could not be used, with the reason.
+	refused map[types.JID]error
+}
+
+// missing returns those of the devices that there is no session for that messages can be sent in.
+func (s *sessions) missing(ctx context.Context, devices []types.JID) ([]types.JID, error) {
+	var without []types.JID
+	for _, device := range devices {
+		usable, err := s.usable(ctx, AddressOf(device))
+		if err != nil {
+			return nil, err
+		} else if !usable {
+			without = append(without, device)
+		}
+	}
+	return without, nil
+}
+
+func (s *sessions) usable(ctx context.Context, address Address) (bool, error) {
+	held := s.hold(address)
+	defer held.release()
+	current, err := held.load(ctx, address)
+	if err != nil {
+		return false, &storeError{err}
+	}
+	return current != nil && current.SessionState().HasSenderChain(), nil
+}
+
+// encrypt makes the ciphertexts of messages, in their order, for all their devices. First it starts sessions from the
+// bundles: a bundle is used only if there is no session, or if replace says that the bundle is newer than the session.
+// All steps of all sessions are stored in one transaction: only after it may a ciphertext leave, and if it fails no
+// message key was used, since none left. Devices without a session are left out.
+func (s *sessions) encrypt(ctx context.Context, messages []plainMessage, bundles map[types.JID]*preKeyBundle, replace bool) (result encryption, err error) {
+	var addresses []Address
+	for _, message := range messages {
+		for _, device := range message.devices {
+			addresses = append(addresses, AddressOf(device))
+		}
+	}
+	held := s.hold(addresses...)
+	defer held.release()
+	err = s.store.Atomically(ctx, func(ctx context.Context) error {
+		result = encryption{messages: make([][]encrypted, len(messages))}
+		steps := make(map[Address]*signalStep, len(held.entries))
+		for i, message := range messages {
+			for _, device := range message.devices {
+				address := AddressOf(device)
+				step, known := steps[address]
+				if !known {
+					var err error
+					if step, err = s.prepare(ctx, held, device, bundles[device], replace, &result); err != nil {
+						return err
+					}
+					steps[address] = step
+				}
+				if step == nil {
+					continue
+				}
+				kind, ciphertext, err := step.encrypt(ctx, pad(message.plaintext))
+				if err != nil {
+					return err
+				}
+				result.messages[i] = append(result.messages[i], encrypted{device: device, kind: kind, ciphertext: ciphertext})
+			}
+		}
+		for address, step := range steps {
+			if step != nil {
+				if err := held.save(ctx, address, step.record); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		held.forget()
+		return encryption{}, &storeError{err}
+	}
+	return result, nil
+}
+
+// prepare loads a device's session or starts one from its bundle. The step is nil if there is neither.
+func (s *sessions) prepare(ctx context.Context, held *heldSessions, device types.JID, bundle *preKeyBundle, replace bool, result *encryption) (*signalStep, error) {
+	address := AddressOf(device)
+	current, err := held.load(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	usable := current != nil && current.SessionState().HasSenderChain()
+	step := newSignalStep(s.local, s.store, address, current)
+	if bundle == nil || usable && !replace {
+		if !usable {
+			return nil, nil
+		}
+		return step, nil
+	}
+	if err = step.start(ctx, bundle); err != nil {
+		held.entry(address).record = nil
+		if result.refused == nil {
+			result.refused = make(map[types.JID]error)
+		}
+		result.refused[device] = err
+		return nil, nil
+	}
+	changed, err := s.learnIdentity(ctx, address, step)
+	if err != nil {
+		return nil, err
+	} else if changed {
+		result.changed = append(result.changed, device)
+	}
+	return step, nil
+}
+
+// start begins a session from a bundle, after checking the signature in it.
+func (s *signalStep) start(ctx context.Context, bundle *preKeyBundle) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("%w: library panicked with %T", errBadBundle, problem)
+		}
+	}()
+	if err = s.builder().ProcessBundle(ctx, bundle.toSignal(uint32(s.address.DeviceID()))); err != nil {
+		return fmt.Errorf("%w: %w", errBadBundle, err)
+	}
+	return nil
+}
+
+// encrypt advances the session by one message.
+func (s *signalStep) encrypt(ctx context.Context, padded []byte) (encType, []byte, error) {
+	message, err := s.cipher().Encrypt(ctx, padded)
+	if err != nil {
+		return "", nil, fmt.Errorf("failed to encrypt: %w", err)
+	}
+	if message.Type() == protocol.PREKEY_TYPE {
+		return encPreKey, message.Serialize(), nil
+	}
+	return encNormal, message.Serialize(), nil
+}
+
+// errBadBundle: a device's prekeys are malformed or not signed by its identity key.
+var errBadBundle = errors.New("prekeys of the device cannot be used")
