@@ -1,39 +1,14 @@
 package homeserver_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"postern/testbed/homeserver"
-	"postern/testbed/programs"
+	"postern/testbed/servertest"
 )
-
-const deadline = 2 * time.Minute
-
-func newServer(t *testing.T) (*homeserver.Server, context.Context) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	t.Cleanup(cancel)
-	builder, err := programs.NewBuilder(false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind := homeserver.KindFromEnvironment()
-	binary, err := builder.Homeserver(ctx, kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := homeserver.New(homeserver.Options{Kind: kind, Binary: binary, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
-	return server, ctx
-}
 
 func whoAmI(t *testing.T, server *homeserver.Server, token string) string {
 	t.Helper()
@@ -57,7 +32,7 @@ func whoAmI(t *testing.T, server *homeserver.Server, token string) string {
 }
 
 func TestUsersOutliveARestart(t *testing.T) {
-	server, ctx := newServer(t)
+	server, ctx := servertest.New(t, homeserver.Options{}), servertest.Context(t, servertest.Limit)
 	if err := server.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

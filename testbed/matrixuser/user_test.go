@@ -11,55 +11,19 @@ import (
 
 	"postern/testbed/homeserver"
 	"postern/testbed/matrixuser"
-	"postern/testbed/programs"
 	"postern/testbed/record"
+	"postern/testbed/servertest"
 )
-
-const deadline = 2 * time.Minute
-
-func within(t *testing.T, limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func newServer(t *testing.T) *homeserver.Server {
-	t.Helper()
-	return newServerOf(t, homeserver.Options{Kind: homeserver.KindFromEnvironment()})
-}
-
-// newServerOf starts a server; its binary and directory are filled in here.
-func newServerOf(t *testing.T, options homeserver.Options) *homeserver.Server {
-	t.Helper()
-	ctx := within(t, deadline)
-	builder, err := programs.NewBuilder(false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if options.Binary, err = builder.Homeserver(ctx, options.Kind); err != nil {
-		t.Fatal(err)
-	}
-	options.Dir = t.TempDir()
-	server, err := homeserver.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
-	if err = server.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return server
-}
 
 func newUser(t *testing.T, server *homeserver.Server, name string) *matrixuser.User {
 	t.Helper()
-	ctx := within(t, deadline)
+	ctx := servertest.Context(t, servertest.Limit)
 	account, err := server.CreateUser(ctx, name, "password of "+name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	user, err := matrixuser.New(ctx, matrixuser.Options{
-		HomeserverURL: server.URL(), Account: account, Dir: t.TempDir(),
+		HomeserverURL: server.URL(), Account: account, Dir: servertest.Dir(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +38,9 @@ func newUser(t *testing.T, server *homeserver.Server, name string) *matrixuser.U
 
 // TestEncryptedChat lets two users talk, the way a user and a bridge will.
 func TestEncryptedChat(t *testing.T) {
-	server := newServer(t)
+	server := servertest.Start(t, homeserver.Options{})
 	alice, bob := newUser(t, server, "alice"), newUser(t, server, "bob")
-	ctx := within(t, deadline)
+	ctx := servertest.Context(t, servertest.Limit)
 
 	room, err := alice.InviteToDirectChat(ctx, bob.ID(), true)
 	if err != nil {
@@ -123,9 +87,9 @@ func TestEncryptedChat(t *testing.T) {
 }
 
 func TestTranscriptKeepsTheServersOrder(t *testing.T) {
-	server := newServer(t)
+	server := servertest.Start(t, homeserver.Options{})
 	alice := newUser(t, server, "alice")
-	ctx := within(t, deadline)
+	ctx := servertest.Context(t, servertest.Limit)
 	room, err := alice.InviteToDirectChat(ctx, "", true)
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +114,9 @@ func TestTranscriptKeepsTheServersOrder(t *testing.T) {
 }
 
 func TestUserSurvivesAHomeserverRestart(t *testing.T) {
-	server := newServer(t)
+	server := servertest.Start(t, homeserver.Options{})
 	alice := newUser(t, server, "alice")
-	ctx := within(t, deadline)
+	ctx := servertest.Context(t, servertest.Limit)
 	room, err := alice.InviteToDirectChat(ctx, "", true)
 	if err != nil {
 		t.Fatal(err)
@@ -170,13 +134,13 @@ func TestUserSurvivesAHomeserverRestart(t *testing.T) {
 }
 
 func TestWaitingInVainSaysWhatCame(t *testing.T) {
-	server := newServer(t)
+	server := servertest.Start(t, homeserver.Options{})
 	alice := newUser(t, server, "alice")
-	room, err := alice.InviteToDirectChat(within(t, deadline), "", false)
+	room, err := alice.InviteToDirectChat(servertest.Context(t, servertest.Limit), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = alice.WaitMessage(within(t, 10*time.Millisecond), room, "", "nobody says this")
+	_, err = alice.WaitMessage(servertest.Context(t, 10*time.Millisecond), room, "", "nobody says this")
 	if !errors.Is(err, record.ErrNoMatch) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
 	}
@@ -187,10 +151,10 @@ func TestWaitingInVainSaysWhatCame(t *testing.T) {
 
 // TestUsersOfTwoServersMeet shows that federation works between servers on one machine.
 func TestUsersOfTwoServersMeet(t *testing.T) {
-	here := newServerOf(t, homeserver.Options{Kind: homeserver.KindFromEnvironment(), Federation: true})
-	there := newServerOf(t, homeserver.Options{Kind: homeserver.Dendrite, Federation: true})
+	here := servertest.Start(t, homeserver.Options{Federation: true})
+	there := servertest.Start(t, homeserver.Options{Kind: homeserver.Dendrite, Federation: true})
 	alice, mallory := newUser(t, here, "alice"), newUser(t, there, "mallory")
-	ctx := within(t, deadline)
+	ctx := servertest.Context(t, servertest.Limit)
 	room, err := mallory.InviteToDirectChat(ctx, alice.ID(), true)
 	if err != nil {
 		t.Fatal(err)
