@@ -5,3 +5,6 @@ var (
 	FormatJID = formatJID
 	ParseJID  = parseJID
 )
+
+// SQLiteURI is for benchmarks that open a file in another way than Open.
+var SQLiteURI = sqliteURI
