@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"postern/testbed/process"
@@ -32,12 +31,8 @@ const (
 	logName       = "log"
 )
 
-var (
-	// ErrUnknownKind is returned for a kind that this package cannot run.
-	ErrUnknownKind = errors.New("unknown kind of homeserver")
-	// ErrRunning is returned by Start when the server runs already.
-	ErrRunning = errors.New("homeserver is running")
-)
+// ErrUnknownKind is returned for a kind that this package cannot run.
+var ErrUnknownKind = errors.New("unknown kind of homeserver")
 
 // KindFromEnvironment returns what tests are to run on: Dendrite, unless the environment says otherwise.
 func KindFromEnvironment() Kind {
@@ -63,15 +58,15 @@ type Options struct {
 // Server is one homeserver. Stopped and started again, it keeps its data and its address. Its methods are safe for
 // concurrent use.
 type Server struct {
+	// Service is the process. Its Stop and Kill are the server's.
+	process.Service
+
 	options Options
 	flavour flavour
 	port    int
 	// federationPort is 0 without federation.
 	federationPort int
 	sharedSecret   string
-
-	lock    sync.Mutex
-	process *process.Process // nil before the first start
 }
 
 // flavour is what differs between implementations.
@@ -145,11 +140,6 @@ func (s *Server) LogFile() string { return filepath.Join(s.options.Dir, logName)
 
 // Start runs the server with these appservice registrations and returns when it answers.
 func (s *Server) Start(ctx context.Context, registrations ...string) error {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if s.process != nil {
-		return ErrRunning
-	}
 	if err := s.flavour.configure(s.settings(registrations)); err != nil {
 		return fmt.Errorf("failed to configure %s: %w", s.options.Kind, err)
 	}
@@ -164,55 +154,14 @@ func (s *Server) settings(registrations []string) settings {
 }
 
 // Restart starts a server that was stopped or killed, with the configuration it had.
-func (s *Server) Restart(ctx context.Context) error {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if s.process != nil {
-		return ErrRunning
-	}
-	return s.run(ctx)
-}
+func (s *Server) Restart(ctx context.Context) error { return s.run(ctx) }
 
 func (s *Server) run(ctx context.Context) error {
 	command := s.flavour.command(s.options.Binary, s.settings(nil))
 	command.Name = string(s.options.Kind)
 	command.Dir = s.options.Dir
 	command.LogFile = s.LogFile()
-	started, err := process.Start(command)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err = started.WaitReady(ctx, process.HTTPCheck(s.URL()+s.flavour.healthPath())); err != nil {
-		started.Kill()
-		return err
-	}
-	s.process = started
-	return nil
-}
-
-// Stop ends the server, by force when ctx ends. Stopping a stopped server does nothing.
-func (s *Server) Stop(ctx context.Context) error {
-	if running := s.take(); running != nil {
-		return running.Stop(ctx)
-	}
-	return nil
-}
-
-// Kill ends the server with SIGKILL. Killing a stopped server does nothing.
-func (s *Server) Kill() {
-	if running := s.take(); running != nil {
-		running.Kill()
-	}
-}
-
-func (s *Server) take() *process.Process {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	running := s.process
-	s.process = nil
-	return running
+	return s.Service.Start(ctx, command, process.HTTPCheck(s.URL()+s.flavour.healthPath()), startTimeout)
 }
 
 // writeFile writes a file that only its owner can read, as it may hold secrets.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postern/testbed/homeserver"
+	"postern/testbed/process"
 	"postern/testbed/servertest"
 )
 
@@ -55,7 +56,7 @@ func TestUsersOutliveARestart(t *testing.T) {
 	if user := whoAmI(t, server, alice.AccessToken); user != alice.UserID {
 		t.Errorf("after the restart the token belongs to %q", user)
 	}
-	if err = server.Restart(ctx); !errors.Is(err, homeserver.ErrRunning) {
+	if err = server.Restart(ctx); !errors.Is(err, process.ErrRunning) {
 		t.Errorf("starting a running server: got %v", err)
 	}
 }

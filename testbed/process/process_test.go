@@ -191,3 +191,25 @@ func TestResidentBytesOfALiveProcess(t *testing.T) {
 		t.Errorf("a shell takes %d bytes", size)
 	}
 }
+
+func TestServiceStartsAgainAfterAKill(t *testing.T) {
+	var service process.Service
+	t.Cleanup(service.Kill)
+	log := filepath.Join(t.TempDir(), "log")
+	options := process.Options{Name: "shell", Path: "/bin/sh", Args: []string{"-c", "echo up; exec sleep 600"}, LogFile: log}
+	for range 2 {
+		if err := service.Start(within(t), options, logHas(log, "up"), deadline); err != nil {
+			t.Fatal(err)
+		}
+		if err := service.Start(within(t), options, logHas(log, "up"), deadline); !errors.Is(err, process.ErrRunning) {
+			t.Errorf("starting it twice: got %v", err)
+		}
+		service.Kill()
+	}
+	if err := service.Stop(within(t)); err != nil {
+		t.Errorf("stopping a stopped service: %v", err)
+	}
+	if size, err := service.ResidentBytes(); size != 0 || err != nil {
+		t.Errorf("a stopped service takes %d bytes, %v", size, err)
+	}
+}
