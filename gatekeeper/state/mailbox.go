@@ -17,7 +17,7 @@ type Mail struct {
 	Device types.JID // the receiving device
 	Class  string    // "message", "receipt" or "notification"
 	ID     string
-	Sender types.JID // as in the stanza's from
+	Sender types.JID // the sending device under its account's JID, or the server
 	Stanza []byte    // encoded
 	Stored int64     // unix seconds
 	// Once makes Store drop the mail if the same Sender, ID and Device were stored within Retention.
@@ -55,6 +55,31 @@ func (s *State) Waiting(ctx context.Context, device types.JID) (map[string]int, 
 		counts[class] = count
 		return struct{}{}, err
 	}, err).Iter(func(struct{}) (bool, error) { return true, nil })
+}
+
+// LastMail returns the highest Seq in the device's mailbox, 0 if it is empty.
+func (s *State) LastMail(ctx context.Context, device types.JID) (seq int64, err error) {
+	err = s.db.QueryRow(ctx, `SELECT COALESCE(MAX(seq), 0) FROM mailbox WHERE account=$1 AND device=$2`,
+		wire.FormatJID(device.ToNonAD()), device.Device).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("failed to read mailbox: %w", err)
+	}
+	return seq, nil
+}
+
+// Contacts returns the accounts that exchanged messages with this one, in no particular order.
+func (s *State) Contacts(ctx context.Context, account types.JID) ([]types.JID, error) {
+	rows, err := s.db.Query(ctx, `SELECT contact FROM contact WHERE account=$1 UNION SELECT account FROM contact WHERE contact=$1`,
+		wire.FormatJID(account.ToNonAD()))
+	return dbutil.NewRowIterWithError(rows, scanJID, err).AsList()
+}
+
+func scanJID(row dbutil.Scannable) (jid types.JID, err error) {
+	var text string
+	if err = row.Scan(&text); err != nil {
+		return jid, err
+	}
+	return wire.ParseJID(text)
 }
 
 // DropExpired forgets mail and accepted ids stored before the time, in unix seconds.

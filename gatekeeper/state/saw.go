@@ -23,13 +23,11 @@ type Saw struct {
 // Note keeps a record, soon and without waiting.
 func (s *State) Note(record Saw) { _ = s.writer.submit(operation{saw: &record}) }
 
-func (s *State) insertSaw(ctx context.Context, record *Saw) error {
-	text, err := json.Marshal(record)
+// DropOldNotes keeps the newest records only.
+func (s *State) DropOldNotes(ctx context.Context, keep int) error {
+	_, err := s.db.Exec(ctx, `DELETE FROM saw WHERE seq <= (SELECT MAX(seq) FROM saw) - $1`, keep)
 	if err != nil {
-		return err
-	}
-	if _, err = s.db.Exec(ctx, `INSERT INTO saw (time, record) VALUES ($1, $2)`, record.Time, string(text)); err != nil {
-		return fmt.Errorf("failed to store record: %w", err)
+		return fmt.Errorf("failed to drop old records: %w", err)
 	}
 	return nil
 }

@@ -29,13 +29,7 @@ func (s *State) SetBlocked(ctx context.Context, account, contact types.JID, bloc
 // Blocklist returns the contacts that an account blocked.
 func (s *State) Blocklist(ctx context.Context, account types.JID) ([]types.JID, error) {
 	rows, err := s.db.Query(ctx, `SELECT contact FROM blocked WHERE account=$1 ORDER BY contact`, wire.FormatJID(account.ToNonAD()))
-	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (types.JID, error) {
-		var text string
-		if err := row.Scan(&text); err != nil {
-			return types.JID{}, err
-		}
-		return wire.ParseJID(text)
-	}, err).AsList()
+	return dbutil.NewRowIterWithError(rows, scanJID, err).AsList()
 }
 
 // IsBlocked tells whether account blocked contact.

@@ -55,12 +55,14 @@ func Open(ctx context.Context, path string, log dbutil.DatabaseLogger) (*State, 
 		return nil, fmt.Errorf("failed to upgrade the gatekeeper's database: %w", err)
 	}
 	s := &State{db: db, mail: newSubscriptions(), sawChange: make(chan struct{})}
-	s.writer = startWriter(s)
+	if s.writer, err = startWriter(ctx, s); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
 // Close waits until all that was given to Store is committed and closes the database.
 func (s *State) Close() error {
-	s.writer.stop()
-	return s.db.Close()
+	return errors.Join(s.writer.stop(), s.db.Close())
 }

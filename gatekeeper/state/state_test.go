@@ -58,6 +58,23 @@ func letter(id string, to types.JID) *state.Mail {
 	return &state.Mail{Device: to, Class: "message", ID: id, Sender: alice, Stanza: []byte("x" + id), Stored: time.Now().Unix(), Once: true}
 }
 
+// remove takes the mail with that class and id out of the device's mailbox.
+func remove(t testing.TB, s *state.State, device types.JID, class, id string) {
+	t.Helper()
+	mail, err := s.Mail(context.Background(), device, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mail {
+		if m.Class == class && m.ID == id {
+			s.Remove(m.Seq)
+		}
+	}
+	if err = s.Store(); err != nil { // waits until the removal is committed, too
+		t.Fatal(err)
+	}
+}
+
 func ids(t testing.TB, s *state.State, device types.JID) (list []string) {
 	t.Helper()
 	mail, err := s.Mail(context.Background(), device, 0, 1000)
@@ -102,8 +119,7 @@ func TestMailKeepsOrderAcrossRestartUntilRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.Remove(bob, "message", "0", alice)
-	s.Remove(bob, "receipt", "1", alice) // another class: must not touch the message
+	remove(t, s, bob, "message", "0")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +138,7 @@ func TestSameMessageIsStoredOncePerDeviceEvenAfterItWasFetched(t *testing.T) {
 	if err := s.Store(letter("A", bob)); err != nil {
 		t.Fatal(err)
 	}
-	s.Remove(bob, "message", "A", types.JID{})
+	remove(t, s, bob, "message", "A")
 	again := letter("A", bob)
 	retry := letter("A", bob)
 	retry.Once = false
@@ -186,6 +202,66 @@ func TestPreKeysAreHandedOutOnceAndGoWithTheIdentity(t *testing.T) {
 	}
 	if n, err := s.PreKeyCount(ctx, bob); err != nil || n != 1 {
 		t.Errorf("%d prekeys, %v; those of the old identity should be gone", n, err)
+	}
+}
+
+func TestPeopleWhoWroteToEachOtherAreContacts(t *testing.T) {
+	s, ctx := withUsers(t), context.Background()
+	receipt := letter("R", alice)
+	receipt.Sender, receipt.Class, receipt.Once = bob2, "receipt", false
+	if err := s.Store(receipt); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Contacts(ctx, bob); err != nil || len(got) != 0 {
+		t.Errorf("before a message: %v, %v", got, err)
+	}
+	if err := s.Store(letter("A", bob2), letter("B", bob)); err != nil {
+		t.Fatal(err)
+	}
+	for account, contact := range map[types.JID]types.JID{alice: bob, bob: alice} {
+		if got, err := s.Contacts(ctx, account); err != nil || len(got) != 1 || got[0] != contact {
+			t.Errorf("contacts of %v: %v, %v", account, got, err)
+		}
+	}
+}
+
+func TestExpiredMailAndOldNotesGo(t *testing.T) {
+	s, ctx := withUsers(t), context.Background()
+	old, fresh := letter("old", bob), letter("fresh", bob)
+	old.Stored = fresh.Stored - state.Retention - 1
+	if err := s.Store(old, fresh); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		s.Note(state.Saw{Kind: "message"})
+	}
+	if err := s.DropExpired(ctx, fresh.Stored-state.Retention); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, s, bob); len(got) != 1 || got[0] != "fresh" {
+		t.Errorf("got %v", got)
+	}
+	if err := s.Store(old); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, s, bob); len(got) != 2 {
+		t.Errorf("an id that expired must be new again, got %v", got)
+	}
+	if err := s.DropOldNotes(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if records, err := s.Noted(ctx, 0, 10); err != nil || len(records) != 2 || records[1].Seq != 5 {
+		t.Errorf("got %+v, %v", records, err)
+	}
+}
+
+func TestStoringAfterCloseFails(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "gatekeeper.db"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store(letter("A", bob)); err == nil {
+		t.Error("stored after the end")
 	}
 }
 

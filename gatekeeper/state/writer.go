@@ -2,6 +2,8 @@ package state
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -11,30 +13,38 @@ import (
 )
 
 const (
-	// maxBatch bounds one transaction: at some 30 µs an insert it holds the write lock for about 15 ms.
+	// maxBatch bounds one transaction: at some 20 µs an insert it holds the write lock for about 10 ms.
 	maxBatch = 512
 	// writeQueue is how many operations may wait before callers wait.
 	writeQueue = 4 * maxBatch
 )
 
+// errStopping is what operations get that come after Close.
+var errStopping = errors.New("failed to store: the gatekeeper is stopping")
+
 // operation is one write; exactly one of the first three is set.
 type operation struct {
 	mail    []*Mail
-	removed *Mail
+	removed []int64 // Seq of mail
 	saw     *Saw
 	done    chan<- error // nil if nobody waits
 }
 
 // writer is the goroutine that commits operations in groups. It is owned by State, which ends it in Close.
 type writer struct {
-	queue chan operation
-	ended chan struct{}
-	mu    sync.RWMutex // held for reading while sending to queue, for writing while closing it
-	over  bool
+	queue      chan operation
+	ended      chan struct{}
+	statements *statements  // owned by the goroutine
+	mu         sync.RWMutex // held for reading while sending to queue, for writing while closing it
+	over       bool
 }
 
-func startWriter(s *State) *writer {
-	w := &writer{queue: make(chan operation, writeQueue), ended: make(chan struct{})}
+func startWriter(ctx context.Context, s *State) (*writer, error) {
+	prepared, err := prepare(ctx, s.db.RawDB)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{queue: make(chan operation, writeQueue), ended: make(chan struct{}), statements: prepared}
 	go func() {
 		defer close(w.ended)
 		for op := range w.queue {
@@ -42,13 +52,14 @@ func startWriter(s *State) *writer {
 			for len(batch) < maxBatch && len(w.queue) > 0 {
 				batch = append(batch, <-w.queue)
 			}
-			s.commit(batch)
+			s.commit(w.statements, batch)
 		}
 	}()
-	return w
+	return w, nil
 }
 
-func (w *writer) stop() {
+// stop commits what waits and ends the goroutine.
+func (w *writer) stop() error {
 	w.mu.Lock()
 	if !w.over {
 		w.over = true
@@ -56,13 +67,14 @@ func (w *writer) stop() {
 	}
 	w.mu.Unlock()
 	<-w.ended
+	return w.statements.close()
 }
 
 func (w *writer) submit(op operation) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.over {
-		return fmt.Errorf("failed to store: the gatekeeper is stopping")
+		return errStopping
 	}
 	w.queue <- op
 	return nil
@@ -72,13 +84,11 @@ func (w *writer) submit(op operation) error {
 // follow each other.
 func (s *State) Store(mail ...*Mail) error {
 	done := make(chan error, 1)
-	if err := s.writer.submit(operation{mail: mail, done: done}); err != nil {
-		return err
-	}
+	s.StoreAsync(done, mail...)
 	return <-done
 }
 
-// StoreAsync is Store without waiting; done gets one value and must have room for it.
+// StoreAsync is Store without waiting; done gets one value and must have room for it. Values come in the order of calls.
 func (s *State) StoreAsync(done chan<- error, mail ...*Mail) {
 	if err := s.writer.submit(operation{mail: mail, done: done}); err != nil {
 		done <- err
@@ -86,17 +96,17 @@ func (s *State) StoreAsync(done chan<- error, mail ...*Mail) {
 }
 
 // Remove takes what a device acknowledged out of its mailbox, soon and without waiting: were it lost, the stanza would
-// only be delivered once more. sender may have or lack a device number; the zero JID matches all.
-func (s *State) Remove(device types.JID, class, id string, sender types.JID) {
-	_ = s.writer.submit(operation{removed: &Mail{Device: device, Class: class, ID: id, Sender: sender}})
+// only be delivered once more.
+func (s *State) Remove(seqs ...int64) {
+	_ = s.writer.submit(operation{removed: seqs})
 }
 
 // commit writes a batch in one transaction. If that fails, each waiting caller gets the error.
-func (s *State) commit(batch []operation) {
+func (s *State) commit(to *statements, batch []operation) {
 	woken := make(map[types.JID]struct{})
-	err := s.db.DoTxn(context.Background(), nil, func(ctx context.Context) error {
+	err := to.transaction(func(ctx context.Context) error {
 		for i := range batch {
-			if err := s.apply(ctx, &batch[i], woken); err != nil {
+			if err := to.apply(ctx, &batch[i], woken); err != nil {
 				return err
 			}
 		}
@@ -105,70 +115,65 @@ func (s *State) commit(batch []operation) {
 	if err != nil && len(batch) > 1 {
 		// One bad operation must not take the others with it.
 		for i := range batch {
-			s.commit(batch[i : i+1])
+			s.commit(to, batch[i:i+1])
 		}
 		return
 	}
+	noted := false
 	for i := range batch {
 		if batch[i].done != nil {
 			batch[i].done <- err
 		}
-		if batch[i].saw != nil {
-			s.sawStored()
-		}
+		noted = noted || batch[i].saw != nil
 	}
 	if err == nil {
 		s.mail.wake(woken)
 	}
+	if noted {
+		s.sawStored()
+	}
 }
 
-func (s *State) apply(ctx context.Context, op *operation, woken map[types.JID]struct{}) error {
-	switch {
-	case op.removed != nil:
-		return s.removeMail(ctx, op.removed)
-	case op.saw != nil:
-		return s.insertSaw(ctx, op.saw)
+func (t *statements) apply(ctx context.Context, op *operation, woken map[types.JID]struct{}) error {
+	for _, seq := range op.removed {
+		if _, err := t.remove.ExecContext(ctx, seq); err != nil {
+			return fmt.Errorf("failed to remove mail: %w", err)
+		}
 	}
 	for _, mail := range op.mail {
-		account, sender := wire.FormatJID(mail.Device.ToNonAD()), wire.FormatJID(mail.Sender)
-		if mail.Once {
-			result, err := s.db.Exec(ctx, `INSERT INTO accepted (sender, id, account, device, stored)
-				VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, sender, mail.ID, account, mail.Device.Device, mail.Stored)
-			if err != nil {
-				return fmt.Errorf("failed to note message id: %w", err)
-			} else if n, _ := result.RowsAffected(); n == 0 {
-				continue
-			}
+		if err := t.applyMail(ctx, mail, woken); err != nil {
+			return err
 		}
-		_, err := s.db.Exec(ctx, `INSERT INTO mailbox (account, device, class, id, sender, stanza, stored)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, account, mail.Device.Device, mail.Class, mail.ID, sender, mail.Stanza, mail.Stored)
+	}
+	if op.saw != nil {
+		text, err := json.Marshal(op.saw)
+		if err == nil {
+			_, err = t.saw.ExecContext(ctx, op.saw.Time, string(text))
+		}
 		if err != nil {
-			return fmt.Errorf("failed to store mail: %w", err)
+			return fmt.Errorf("failed to store record: %w", err)
 		}
-		woken[mail.Device] = struct{}{}
 	}
 	return nil
 }
 
-func (s *State) removeMail(ctx context.Context, mail *Mail) error {
-	sender := wire.FormatJID(mail.Sender)
-	_, err := s.db.Exec(ctx, `DELETE FROM mailbox WHERE account=$1 AND device=$2 AND id=$3 AND class=$4
-		AND ($5='' OR sender=$5 OR sender LIKE $6)`, wire.FormatJID(mail.Device.ToNonAD()), mail.Device.Device, mail.ID,
-		mail.Class, sender, anyDeviceOf(mail.Sender))
+func (t *statements) applyMail(ctx context.Context, mail *Mail, woken map[types.JID]struct{}) error {
+	account, sender := wire.FormatJID(mail.Device.ToNonAD()), wire.FormatJID(mail.Sender)
+	if mail.Once {
+		result, err := t.accept.ExecContext(ctx, sender, mail.ID, account, mail.Device.Device, mail.Stored)
+		if err != nil {
+			return fmt.Errorf("failed to note message id: %w", err)
+		} else if n, _ := result.RowsAffected(); n == 0 {
+			return nil
+		}
+		if _, err = t.contact.ExecContext(ctx, account, wire.FormatJID(mail.Sender.ToNonAD())); err != nil {
+			return fmt.Errorf("failed to note contact: %w", err)
+		}
+	}
+	_, err := t.mail.ExecContext(ctx, account, mail.Device.Device, mail.Class, mail.ID, sender, mail.Stanza, mail.Stored)
 	if err != nil {
-		return fmt.Errorf("failed to remove mail: %w", err)
+		return fmt.Errorf("failed to store mail: %w", err)
 	}
+	woken[mail.Device] = struct{}{}
 	return nil
-}
-
-// anyDeviceOf returns the LIKE pattern for all devices of an account; JIDs hold no percent signs or underscores but in
-// numbers, where they cannot be.
-func anyDeviceOf(jid types.JID) string {
-	if jid.User == "" {
-		return ""
-	}
-	account := jid.ToNonAD()
-	whole := wire.FormatJID(account)
-	user := whole[:len(whole)-len(account.Server)-1]
-	return user + ":%@" + account.Server
 }

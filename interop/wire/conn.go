@@ -158,7 +158,7 @@ func (c *Conn) WriteNode(ctx context.Context, node waBinary.Node) error {
 	if err != nil {
 		return err
 	}
-	return c.writeFrames(ctx, plaintext)
+	return c.WriteStanzas(ctx, plaintext)
 }
 
 // WriteNodes sends stanzas in their order with as few websocket messages as fit, which saves system calls. Nothing of
@@ -173,10 +173,11 @@ func (c *Conn) WriteNodes(ctx context.Context, nodes ...waBinary.Node) error {
 			return err
 		}
 	}
-	return c.writeFrames(ctx, plaintexts...)
+	return c.WriteStanzas(ctx, plaintexts...)
 }
 
-func (c *Conn) writeFrames(ctx context.Context, plaintexts ...[]byte) error {
+// WriteStanzas is [Conn.WriteNodes] for stanzas that [EncodeStanza] made before.
+func (c *Conn) WriteStanzas(ctx context.Context, plaintexts ...[]byte) error {
 	select {
 	case c.writing <- struct{}{}:
 		defer func() { <-c.writing }()

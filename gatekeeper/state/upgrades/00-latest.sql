@@ -37,13 +37,12 @@ CREATE TABLE mailbox (
 	device  INTEGER NOT NULL,
 	class   TEXT    NOT NULL,                     -- message, receipt or notification
 	id      TEXT    NOT NULL,
-	sender  TEXT    NOT NULL,                     -- as the stanza's from attribute, in text form
+	sender  TEXT    NOT NULL,                     -- the sending device, under its account's JID; or the server
 	stanza  BLOB    NOT NULL,                     -- encoded, without the offline attribute
 	stored  BIGINT  NOT NULL,                     -- unix seconds
 	FOREIGN KEY (account, device) REFERENCES device (account, number) ON DELETE CASCADE
 );
 CREATE INDEX mailbox_device_idx ON mailbox (account, device, seq);
-CREATE INDEX mailbox_ack_idx ON mailbox (account, device, id);
 
 CREATE TABLE accepted (
 	sender  TEXT    NOT NULL,                     -- the sending device
@@ -54,6 +53,14 @@ CREATE TABLE accepted (
 	PRIMARY KEY (sender, id, account, device)
 ) WITHOUT ROWID;
 CREATE INDEX accepted_stored_idx ON accepted (stored);
+
+-- Who exchanged messages: they hear of each other's new keys, devices and pictures.
+CREATE TABLE contact (
+	account TEXT NOT NULL REFERENCES account (jid) ON DELETE CASCADE, -- who received a message
+	contact TEXT NOT NULL,                                            -- who sent it
+	PRIMARY KEY (account, contact)
+) WITHOUT ROWID;
+CREATE INDEX contact_contact_idx ON contact (contact);
 
 CREATE TABLE blocked (
 	account TEXT NOT NULL REFERENCES account (jid) ON DELETE CASCADE,
