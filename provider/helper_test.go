@@ -1,0 +1,84 @@
+package provider_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/provider"
+)
+
+var noon = time.Unix(1_760_000_000, 0)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// memoryKeys is a provider.KeyStore. The one that the daemon uses is tested in package database.
+type memoryKeys struct {
+	mu   sync.Mutex
+	keys []provider.StoredKey
+}
+
+func (m *memoryKeys) SigningKeys(context.Context) ([]provider.StoredKey, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]provider.StoredKey(nil), m.keys...), nil
+}
+
+func (m *memoryKeys) AddFirstKey(_ context.Context, key provider.StoredKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, have := range m.keys {
+		if have.State == provider.KeyActive {
+			return nil
+		}
+	}
+	m.keys = append([]provider.StoredKey{key}, m.keys...)
+	return nil
+}
+
+func options(t testing.TB, keys provider.KeyStore) provider.Options {
+	return provider.Options{
+		Issuer:    "https://partner.example.org",
+		Domain:    "example.org",
+		Audiences: []provider.Audience{{Name: "whatsapp", Integrator: 1}, {Name: "messenger", Integrator: 65535}},
+		Keys:      keys,
+		Log:       zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel),
+		Now:       func() time.Time { return noon },
+	}
+}
+
+func newProvider(t testing.TB, keys provider.KeyStore) *provider.Provider {
+	t.Helper()
+	p, err := provider.New(context.Background(), options(t, keys))
+	check(t, err)
+	return p
+}
+
+// sharedKeys holds one key for all tests that do not care which: making one takes long.
+var sharedKeys = sync.OnceValue(func() *memoryKeys {
+	keys := &memoryKeys{}
+	_, err := provider.New(context.Background(), provider.Options{
+		Issuer: "https://partner.example.org", Domain: "example.org", Keys: keys, Log: zerolog.Nop(),
+	})
+	if err != nil {
+		panic(err)
+	}
+	return keys
+})
+
+func newRSA(t testing.TB, bits int) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	check(t, err)
+	return key
+}
