@@ -32,11 +32,6 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// testLog writes to the test's log.
-func testLog(t testing.TB) zerolog.Logger {
-	return zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
-}
-
 // openSQLite opens a file the way the daemon does. An empty path makes a new one.
 func openSQLite(t testing.TB, path string) *dbutil.Database {
 	t.Helper()
