@@ -53,9 +53,8 @@ const (
 
 // Database is where everything is stored.
 type Database struct {
-	Type           DatabaseType `yaml:"type"`
-	URI            string       `yaml:"uri"`
-	MaxConnections int          `yaml:"max_connections"`
+	Type DatabaseType `yaml:"type"`
+	URI  string       `yaml:"uri"`
 }
 
 // Public is the partner server, the part that the gatekeepers' servers call.

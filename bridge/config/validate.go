@@ -158,7 +158,6 @@ func (c *Config) checkStorage(check *checker) {
 	default:
 		check.add("database.type", "is unknown", "write sqlite or postgres")
 	}
-	check.between("database.max_connections", c.Database.MaxConnections, 2, 1000)
 	if c.SecretKey == "" && c.SecretKeyFile == "" {
 		check.add("secret_key_file", "is missing", "write a file name, such as postern.key")
 	}

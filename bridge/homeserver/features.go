@@ -3,9 +3,9 @@ package homeserver
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -53,30 +53,25 @@ func (c *Connector) detectServer(ctx context.Context) Features {
 	return features
 }
 
-// guessFeatures knows the servers that the bridge is tested with. An unknown one is expected to push redactions like
-// all events, and nothing that the specification got late.
+// guessFeatures knows the servers that the bridge is tested with. Of an unknown one nothing is expected but that it
+// pushes messages and state: whatever comes twice then is recognized.
 func guessFeatures(software, version string) Features {
-	features := Features{Software: software, Version: version, Redactions: true}
-	switch software {
-	case softwareSynapse:
-		features.Ephemeral = true
-		features.MSC4190 = atLeast(version, 1, 121)
-	case softwareDendrite:
-		features.Redactions = false
+	synapse := software == softwareSynapse
+	return Features{
+		Software:   software,
+		Version:    version,
+		MSC4190:    synapse && atLeast(version, 1, 121),
+		Ephemeral:  synapse,
+		Redactions: synapse,
 	}
-	return features
 }
 
-// serverVersion asks by way of the federation interface, which most servers offer to clients too.
+// serverVersion asks the federation interface, which most servers offer to clients too. Where it is turned off, the
+// header of the answer tells for Synapse, and a path of its own for Dendrite.
 func (c *Connector) serverVersion(ctx context.Context) (software, version string) {
 	ctx, cancel := context.WithTimeout(ctx, serverVersionTimeout)
 	defer cancel()
-	address := strings.TrimSuffix(c.Config.Homeserver.Address, "/") + "/_matrix/federation/v1/version"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return "", ""
-	}
-	response, err := c.AS.HTTPClient.Do(request)
+	response, err := c.get(ctx, "/_matrix/federation/v1/version")
 	if err != nil {
 		return "", ""
 	}
@@ -91,35 +86,34 @@ func (c *Connector) serverVersion(ctx context.Context) (software, version string
 		json.NewDecoder(io.LimitReader(response.Body, maxVersionAnswer)).Decode(&answer) == nil && answer.Server.Name != "" {
 		return answer.Server.Name, answer.Server.Version
 	}
-	return softwareFromHeader(response.Header.Get("Server"))
+	if software, version, _ = strings.Cut(response.Header.Get("Server"), "/"); software == softwareSynapse {
+		return software, version
+	}
+	if up, err := c.get(ctx, "/_dendrite/monitor/up"); err == nil {
+		defer up.Body.Close()
+		if up.StatusCode == http.StatusOK {
+			return softwareDendrite, ""
+		}
+	}
+	return "", ""
 }
 
-// softwareFromHeader reads a Server header such as "Synapse/1.163.2", which is there where the federation interface is
-// not.
-func softwareFromHeader(header string) (software, version string) {
-	software, version, _ = strings.Cut(header, "/")
-	if software != softwareSynapse && software != softwareDendrite {
-		return "", ""
+// get asks the homeserver for a path that needs no token.
+func (c *Connector) get(ctx context.Context, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.Config.Homeserver.Address, "/")+path, nil)
+	if err != nil {
+		return nil, err
 	}
-	return software, version
+	return c.AS.HTTPClient.Do(request)
 }
 
 // atLeast compares the first two numbers of a version such as "1.121.0rc1".
 func atLeast(version string, major, minor int) bool {
-	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
-	if len(parts) < 2 {
+	var gotMajor, gotMinor int
+	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &gotMajor, &gotMinor); err != nil {
 		return false
 	}
-	gotMajor, err := strconv.Atoi(parts[0])
-	if err != nil {
-		return false
-	}
-	end := strings.IndexFunc(parts[1], func(r rune) bool { return r < '0' || r > '9' })
-	if end >= 0 {
-		parts[1] = parts[1][:end]
-	}
-	gotMinor, err := strconv.Atoi(parts[1])
-	return err == nil && (gotMajor > major || (gotMajor == major && gotMinor >= minor))
+	return gotMajor > major || (gotMajor == major && gotMinor >= minor)
 }
 
 // log tells the admin how each feature works on this server.

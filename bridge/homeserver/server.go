@@ -136,10 +136,17 @@ func (s *transactionServer) transaction(w http.ResponseWriter, r *http.Request) 
 	log := s.connector.Log.With().Str("transaction_id", r.PathValue("transaction")).Logger()
 	log.Debug().Object("content", &transaction).Msg("Handling a transaction")
 	// The request's own context ends when the homeserver hangs up. What was begun is then finished all the same.
-	s.connector.intake.transaction(log.WithContext(s.connector.life), &transaction)
+	ctx := context.WithValue(log.WithContext(s.connector.life), inTransaction{}, true)
+	s.connector.intake.transaction(ctx, &transaction)
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, "{}")
 }
+
+// inTransaction is the key of a context in which a transaction is handled.
+type inTransaction struct{}
+
+// InTransaction tells whether an event from the homeserver is being handled, rather than a command or a request.
+func InTransaction(ctx context.Context) bool { return ctx.Value(inTransaction{}) != nil }
 
 func withinLimits(t *appservice.Transaction) bool {
 	return !slices.ContainsFunc([]int{
