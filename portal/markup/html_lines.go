@@ -6,7 +6,7 @@ import "strings"
 func (p *htmlParser) text(text string) { p.styledText(text, p.style()) }
 
 func (p *htmlParser) styledText(text string, style Style) {
-	for _, r := range clean(text) {
+	for _, r := range Clean(text) {
 		switch {
 		case p.pre > 0 && r == '\n':
 			p.endPreLine()

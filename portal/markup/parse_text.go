@@ -21,7 +21,7 @@ const (
 // the text needs no HTML and result is empty. The HTML has no other elements than strong, em, del, code, pre, blockquote, ul, ol, li and
 // br, and no other attribute than start on ol; all text is escaped.
 func ToHTML(text string) (result string, formatted bool) {
-	text = strings.Trim(clean(text), "\n")
+	text = strings.Trim(Clean(text), "\n")
 	if !mayFormat(text) {
 		return "", false
 	}
@@ -53,9 +53,9 @@ func mayFormat(text string) bool {
 	return strings.ContainsAny(text, "*_~`") || strings.Contains(text, "> ") || strings.Contains(text, "- ") || strings.Contains(text, ". ")
 }
 
-// clean leaves only what belongs into a text: valid UTF-8, line feeds as line ends, and no other control characters
+// Clean leaves only what belongs into a text: valid UTF-8, line feeds as line ends, and no other control characters
 // than tabs.
-func clean(text string) string {
+func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\r' || r == '\u2028' || r == '\u2029':

@@ -14,7 +14,7 @@ type textLine struct {
 // FromText turns plain text into a text for WhatsApp: the same text, with every marker that it happens to hold kept
 // from formatting anything. base is the style of all of it.
 func FromText(text string, base Style) string {
-	text = clean(text)
+	text = Clean(text)
 	if base == Plain && !strings.ContainsAny(text, "*_~`") {
 		return strings.Trim(text, "\n")
 	}
