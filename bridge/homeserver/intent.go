@@ -61,6 +61,27 @@ const configuredDoublePuppet = "appservice-config"
 func (i *Intent) SendMessage(
 	ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra,
 ) (*mautrix.RespSendEvent, error) {
+	answer, err := i.send(ctx, room, kind, content, extra)
+	if failure, ok := ctx.Value(failureKey{}).(*Failure); ok && err != nil {
+		failure.Err = err
+	}
+	return answer, err
+}
+
+// Failure is why a message could not be sent. bridgev2 keeps that to itself when it sends a message within another
+// event, such as an edit that replaces a placeholder.
+type Failure struct{ Err error }
+
+type failureKey struct{}
+
+// WithFailure returns a context that fills failure when a message that is sent with it cannot be sent.
+func WithFailure(ctx context.Context, failure *Failure) context.Context {
+	return context.WithValue(ctx, failureKey{}, failure)
+}
+
+func (i *Intent) send(
+	ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra,
+) (*mautrix.RespSendEvent, error) {
 	if kind == event.EventRedaction || kind == event.EventReaction {
 		return i.ASIntent.SendMessage(ctx, room, kind, content, extra)
 	}

@@ -1,0 +1,69 @@
+package bridge
+
+import (
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2/networkid"
+)
+
+// maxKeptReceipts bounds the receipts of one login that wait for the chat channel.
+const maxKeptReceipts = 256
+
+// chatStates is what a login remembers of single chats while something is wrong. It is empty otherwise. Safe for
+// concurrent use; the zero value is ready.
+type chatStates struct {
+	lock     sync.Mutex
+	failures map[networkid.PortalKey]int
+	receipts map[networkid.PortalKey]readSpan
+}
+
+// readSpan are the messages that were read: after the one time, up to the other.
+type readSpan struct{ after, upTo time.Time }
+
+// failed counts one more failure in a row and returns how many there are.
+func (s *chatStates) failed(chat networkid.PortalKey) int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.failures == nil {
+		s.failures = make(map[networkid.PortalKey]int)
+	}
+	s.failures[chat]++
+	return s.failures[chat]
+}
+
+// worked ends the row of failures.
+func (s *chatStates) worked(chat networkid.PortalKey) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	delete(s.failures, chat)
+}
+
+// keepReceipt notes that a contact has to be told what was read, joining it with what is noted already.
+func (s *chatStates) keepReceipt(chat networkid.PortalKey, after, upTo time.Time) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.receipts == nil {
+		s.receipts = make(map[networkid.PortalKey]readSpan)
+	}
+	span, ok := s.receipts[chat]
+	if !ok && len(s.receipts) >= maxKeptReceipts {
+		return
+	}
+	if !ok || after.Before(span.after) {
+		span.after = after
+	}
+	if upTo.After(span.upTo) {
+		span.upTo = upTo
+	}
+	s.receipts[chat] = span
+}
+
+// takeReceipts returns what is noted and forgets it.
+func (s *chatStates) takeReceipts() map[networkid.PortalKey]readSpan {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	taken := s.receipts
+	s.receipts = nil
+	return taken
+}

@@ -1,0 +1,176 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+
+	"postern/database"
+	"postern/interop"
+	"postern/portal"
+)
+
+// spaceName is what the space is called that collects a login's chats.
+const spaceName = "Third-party chats"
+
+// Client is one enlisted user: a bridgev2.NetworkAPI on one side, the handler of an interop client on the other. There
+// may be thousands, so it holds little.
+type Client struct {
+	network    *Network
+	login      *bridgev2.UserLogin
+	gatekeeper *interop.Gatekeeper
+	// self is how others at the gatekeeper see the user, and the sender of messages from Matrix.
+	self networkid.UserID
+	// enlistment and interop are nil if there is no enlistment in the database, interop also if the gatekeeper is no
+	// longer in the config or the enlistment has ended.
+	enlistment *database.Enlistment
+	interop    *interop.Client
+
+	ended   atomic.Bool
+	settled atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
+	chats   chatStates
+}
+
+var (
+	_ bridgev2.IdentifierResolvingNetworkAPI          = (*Client)(nil)
+	_ bridgev2.GhostDMCreatingNetworkAPI              = (*Client)(nil)
+	_ bridgev2.ReadReceiptHandlingNetworkAPI          = (*Client)(nil)
+	_ bridgev2.TypingHandlingNetworkAPI               = (*Client)(nil)
+	_ bridgev2.PersonalFilteringCustomizingNetworkAPI = (*Client)(nil)
+	_ bridgev2.NetworkAPIWithUserID                   = (*Client)(nil)
+	_ interop.Handler                                 = (*Client)(nil)
+)
+
+// LoadUserLogin implements bridgev2.NetworkConnector. It is called with bridgev2's cache lock held, costs one query and
+// connects nothing. A login whose enlistment is gone gets a client all the same, which says so.
+func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) error {
+	gatekeeperID, _, err := portal.ParseLoginID(login.ID)
+	if err != nil {
+		return err
+	}
+	client := &Client{network: n, login: login}
+	if client.self, err = portal.OwnUserID(login.ID); err != nil {
+		return err
+	}
+	if entry := n.gatekeeper(gatekeeperID); entry != nil {
+		client.gatekeeper = entry.Gatekeeper
+	}
+	client.enlistment, err = n.enlistments.ByLogin(ctx, string(login.ID))
+	if err != nil && !errors.Is(err, database.ErrNoEnlistment) {
+		return fmt.Errorf("failed to load the enlistment: %w", err)
+	}
+	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
+		client.interop = interop.NewClient(n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log))
+	}
+	login.Client = client
+	return nil
+}
+
+func (n *Network) clientOptions(
+	enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper, handler interop.Handler, log zerolog.Logger,
+) interop.Options {
+	return interop.Options{
+		Gatekeeper: gatekeeper,
+		Account: interop.Account{
+			JID:           enlistment.JID,
+			UserVisibleID: enlistment.UserID,
+			Keys:          enlistment.Keys,
+		},
+		Store:        n.Database.AccountStore(enlistment.Account),
+		Tokens:       n.Tokens,
+		Handler:      handler,
+		Log:          log,
+		HTTPClient:   n.HTTPClient,
+		ReadReceipts: true,
+	}
+}
+
+func loginID(enlistment *database.Enlistment) networkid.UserLoginID {
+	return networkid.UserLoginID(enlistment.Login)
+}
+
+// gatekeeperName is what the user calls the gatekeeper.
+func (c *Client) gatekeeperName() string {
+	if c.gatekeeper != nil {
+		return c.gatekeeper.Name
+	}
+	return c.login.RemoteName
+}
+
+// Connect implements bridgev2.NetworkAPI. It returns at once; the login connects when the starter lets it.
+func (c *Client) Connect(context.Context) {
+	switch {
+	case c.interop != nil:
+		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
+		c.network.starter.add(c.start)
+	case c.gatekeeper == nil:
+		c.login.BridgeState.Send(removedState(c.gatekeeperName()))
+	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
+		c.login.BridgeState.Send(endedState(c.gatekeeperName(), interop.ErrNotEnlisted))
+	default:
+		c.login.BridgeState.Send(missingState(c.gatekeeperName()))
+	}
+}
+
+// start connects and returns at the first news, good or bad, or when ctx ends.
+func (c *Client) start(ctx context.Context) {
+	settled := make(chan struct{})
+	c.settled.Store(&settled)
+	c.interop.Start()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+		c.settled.Store(nil)
+	}
+}
+
+func (c *Client) settle() {
+	if settled := c.settled.Swap(nil); settled != nil {
+		close(*settled)
+	}
+}
+
+// Disconnect implements bridgev2.NetworkAPI. It waits until no event is being handled.
+func (c *Client) Disconnect() {
+	c.settle()
+	if c.interop == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), disconnectTimeout)
+	defer cancel()
+	if err := c.interop.Stop(ctx); err != nil {
+		c.login.Log.Warn().Err(err).Msg("The chat channel did not stop in time")
+	}
+}
+
+// IsLoggedIn implements bridgev2.NetworkAPI: the user is enlisted as far as we know. Messages are taken while the chat
+// channel is down, they wait in the outbox.
+func (c *Client) IsLoggedIn() bool { return c.interop != nil && !c.ended.Load() }
+
+// LogoutRemote implements bridgev2.NetworkAPI.
+func (c *Client) LogoutRemote(ctx context.Context) { c.network.leave(ctx, c) }
+
+// IsThisUser implements bridgev2.NetworkAPI.
+func (c *Client) IsThisUser(_ context.Context, user networkid.UserID) bool { return user == c.self }
+
+// GetUserID implements bridgev2.NetworkAPIWithUserID.
+func (c *Client) GetUserID() networkid.UserID { return c.self }
+
+// GetCapabilities implements bridgev2.NetworkAPI.
+func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+	return portal.Capabilities()
+}
+
+// CustomizePersonalFilteringSpace implements bridgev2.PersonalFilteringCustomizingNetworkAPI.
+func (c *Client) CustomizePersonalFilteringSpace(request *mautrix.ReqCreateRoom) {
+	request.Name = spaceName
+	request.Topic = fmt.Sprintf("Your chats with people on %s", c.gatekeeperName())
+}

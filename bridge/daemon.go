@@ -1,0 +1,223 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+
+	"postern/bridge/config"
+	"postern/bridge/homeserver"
+	"postern/database"
+	"postern/interop"
+	"postern/provider"
+)
+
+// The partner server, in the same process today, issues the interop clients' tokens.
+var _ interop.TokenSource = (*provider.Provider)(nil)
+
+// doublePuppetMark is put into events that the bridge sends in a user's name, so that it knows them when they return.
+const doublePuppetMark = "postern"
+
+const (
+	// interruptAfter is when a stop no longer waits for the homeserver, and disconnectTimeout when it no longer waits
+	// for a chat channel. With what stops before and after them the daemon is down within ten seconds.
+	interruptAfter    = 4 * time.Second
+	disconnectTimeout = 5 * time.Second
+)
+
+// Daemon is everything that `postern run` runs.
+type Daemon struct {
+	cfg      *config.Config
+	log      zerolog.Logger
+	raw      *dbutil.Database
+	provider *provider.Provider
+	matrix   *homeserver.Connector
+	network  *Network
+	bridge   *bridgev2.Bridge
+}
+
+// New opens the database and puts the parts together. Nothing runs and nothing is sent before Run.
+func New(ctx context.Context, cfg *config.Config, log zerolog.Logger) (*Daemon, error) {
+	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, log.With().Str("db_section", "main").Logger())
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{cfg: cfg, log: log, raw: raw}
+	if err = d.build(ctx); err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) build(ctx context.Context) error {
+	source := database.SecretKeySource{Value: d.cfg.SecretKey, File: d.cfg.SecretKeyFile, Create: true}
+	if source.Value != "" {
+		source.File = ""
+	}
+	key, err := database.LoadSecretKey(ctx, d.raw, source)
+	if err != nil {
+		return err
+	}
+	db := database.New(d.raw, key, d.log.With().Str("db_section", "postern").Logger())
+	if err = db.Upgrade(ctx); err != nil {
+		return err
+	}
+	entries, err := interopGatekeepers(d.cfg)
+	if err != nil {
+		return err
+	}
+	if d.provider, err = newProvider(ctx, d.cfg, entries, db, d.log); err != nil {
+		return err
+	}
+	d.matrix = homeserver.New(homeserver.Options{
+		Config:           mautrixConfig(d.cfg),
+		Secrets:          key.Derive,
+		KV:               db.KV(),
+		Listen:           d.cfg.Appservice.Listen,
+		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
+		UnencryptedReply: textUnencryptedCommand,
+	})
+	d.network = newNetwork(networkOptions{
+		Domain:       d.cfg.Homeserver.Domain,
+		Gatekeepers:  entries,
+		Database:     db,
+		Tokens:       d.provider,
+		Matrix:       d.matrix,
+		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
+		HTTPClient:   newInteropHTTPClient(),
+	})
+	d.bridge = bridgev2.NewBridge("", d.raw, d.log, &d.matrix.Config.Bridge, d.matrix, d.network, commands.NewProcessor)
+	d.matrix.AS.DoublePuppetValue = doublePuppetMark
+	d.addCommands()
+	return nil
+}
+
+func newProvider(
+	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database, log zerolog.Logger,
+) (*provider.Provider, error) {
+	audiences := make([]provider.Audience, 0, len(entries))
+	for _, entry := range entries {
+		audiences = append(audiences, provider.Audience{Name: entry.Audience, Integrator: entry.Integrator})
+	}
+	return provider.New(ctx, provider.Options{
+		Issuer:    cfg.Public.URL,
+		Domain:    cfg.Homeserver.Domain,
+		Audiences: audiences,
+		Keys:      db.ProviderKeys(),
+		Log:       log.With().Str("component", "partner_server").Logger(),
+	})
+}
+
+// Run starts everything, runs until ctx ends, and stops everything, which takes at most ten seconds. It returns nil
+// after a stop by ctx.
+func (d *Daemon) Run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", d.cfg.Public.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("failed to listen for gatekeepers: %w", err), d.raw.Close())
+	}
+	// The partner server outlives the clients: what they do at a stop may make a gatekeeper ask for keys.
+	publicCtx, stopPublic := context.WithCancel(context.WithoutCancel(ctx))
+	var public sync.WaitGroup
+	runCtx, fail := context.WithCancelCause(ctx)
+	public.Go(func() {
+		if err := d.provider.Serve(publicCtx, listener); err != nil {
+			fail(err)
+		}
+	})
+	err = d.start(runCtx)
+	if err == nil {
+		d.log.Info().Msg("Postern is running")
+		<-runCtx.Done()
+	}
+	if cause := context.Cause(runCtx); err == nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	d.log.Info().Msg("Postern is stopping")
+	d.stop()
+	stopPublic()
+	public.Wait()
+	d.log.Info().Msg("Postern has stopped")
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // stopped during the start
+	}
+	return err
+}
+
+func (d *Daemon) start(ctx context.Context) error {
+	ctx = d.log.WithContext(ctx)
+	if err := d.bridge.StartConnectors(ctx); err != nil {
+		return startError(err)
+	}
+	// What belongs to logins runs until they are disconnected, not until ctx ends.
+	life := context.WithoutCancel(ctx)
+	if err := d.bridge.StartLogins(life); err != nil {
+		return fmt.Errorf("failed to start the logins: %w", err)
+	}
+	d.network.resume(life)
+	d.bridge.PostStart(life)
+	return nil
+}
+
+// stop ends everything in the order in which messages come: no new transactions, then the chat channels, then what
+// still has to be told to the homeserver, then the database.
+func (d *Daemon) stop() {
+	interrupt := time.AfterFunc(interruptAfter, d.matrix.Interrupt)
+	defer interrupt.Stop()
+	d.network.prepareStop()
+	d.bridge.StopWithTimeout(disconnectTimeout) // closes the database too
+}
+
+// startError names what an admin can do about a database that does not fit.
+func startError(err error) error {
+	var upgrade bridgev2.DBUpgradeError
+	switch {
+	case errors.As(err, &upgrade) && errors.Is(err, dbutil.ErrUnsupportedDatabaseVersion):
+		return fmt.Errorf("the database's %s tables were written by a newer version of Postern; update the program or restore a backup: %w", upgrade.Section, err)
+	case errors.As(err, &upgrade):
+		return fmt.Errorf("failed to upgrade the database's %s tables: %w", upgrade.Section, err)
+	default:
+		return err
+	}
+}
+
+const (
+	// interopBuffers are the buffers of one connection to a gatekeeper, in bytes. A user has one connection all day and
+	// messages are small, so Go's default of 4 KiB each way is not raised.
+	interopBuffers = 4 << 10
+	// handshakeTimeout bounds TCP and TLS each.
+	handshakeTimeout = 20 * time.Second
+	// answerTimeout bounds the wait for a plain answer, such as that to an enlistment.
+	answerTimeout = 30 * time.Second
+)
+
+// newInteropHTTPClient makes the one client that all enlisted users share. HTTP/2 is off: a websocket cannot use it.
+func newInteropHTTPClient() *http.Client {
+	dialer := &net.Dialer{Timeout: handshakeTimeout, KeepAlive: -1} // the chat channel has its own keepalive
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSHandshakeTimeout:   handshakeTimeout,
+		ResponseHeaderTimeout: answerTimeout,
+		ReadBufferSize:        interopBuffers,
+		WriteBufferSize:       interopBuffers,
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   8,
+		IdleConnTimeout:       time.Minute,
+		Protocols:             http1Only(),
+	}}
+}
+
+func http1Only() *http.Protocols {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &protocols
+}

@@ -1,0 +1,303 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/id"
+
+	"postern/database"
+	"postern/interop"
+	"postern/portal"
+)
+
+const (
+	// enlistTimeout bounds one try to enlist.
+	enlistTimeout = time.Minute
+	// leaveTimeout bounds one try to leave, connecting included.
+	leaveTimeout = time.Minute
+	// unfinishedRetry is the pause between two tries to finish what an earlier run began.
+	unfinishedRetry = 5 * time.Minute
+)
+
+// enlist makes the user known to the gatekeeper and gives them a login. Each step is stored before the next, so that a
+// crash leaves something to go on with:
+//
+//  1. the keys and the consent, as "enlisting";
+//  2. the gatekeeper gets these keys, which can be repeated;
+//  3. its answer, as "enlisted";
+//  4. bridgev2's login, which is made from 3 at the next start if it is missing.
+//
+// consentAt is when the user said yes.
+func (n *Network) enlist(ctx context.Context, user *bridgev2.User, gatekeeper *interop.Gatekeeper, consentAt time.Time) (*bridgev2.UserLogin, error) {
+	defer n.enlisting.WithLock(enlistmentKey{gatekeeper.ID, user.MXID})()
+	enlistment, err := n.findOrCreate(ctx, user.MXID, gatekeeper, consentAt)
+	if err != nil {
+		return nil, err
+	}
+	return n.finishEnlisting(ctx, user, gatekeeper, enlistment)
+}
+
+// findOrCreate returns the enlistment to go on with. One that ended, or was about to, makes place for a new one.
+func (n *Network) findOrCreate(
+	ctx context.Context, user id.UserID, gatekeeper *interop.Gatekeeper, consentAt time.Time,
+) (*database.Enlistment, error) {
+	enlistment, err := n.enlistments.Find(ctx, gatekeeper.ID, user.String())
+	if err == nil && (enlistment.State == database.Enlisting || enlistment.State == database.Enlisted) {
+		return enlistment, nil
+	} else if err == nil {
+		err = n.enlistments.Delete(ctx, enlistment.Account)
+	} else if errors.Is(err, database.ErrNoEnlistment) {
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	enlistment = &database.Enlistment{
+		Gatekeeper:     gatekeeper.ID,
+		UserID:         user.String(),
+		Keys:           interop.NewKeys(),
+		State:          database.Enlisting,
+		ConsentVersion: consentVersion,
+		ConsentAt:      consentAt,
+	}
+	if err = n.enlistments.Create(ctx, enlistment); err != nil {
+		return nil, err
+	}
+	return enlistment, nil
+}
+
+// finishEnlisting brings an enlistment from wherever it stands to a connected login. The enlistment's lock is held.
+func (n *Network) finishEnlisting(
+	ctx context.Context, user *bridgev2.User, gatekeeper *interop.Gatekeeper, enlistment *database.Enlistment,
+) (*bridgev2.UserLogin, error) {
+	if enlistment.State == database.Enlisting {
+		tryCtx, cancel := context.WithTimeout(ctx, enlistTimeout)
+		jid, err := interop.Enlist(tryCtx, n.HTTPClient, gatekeeper, n.Tokens, user.MXID.String(), enlistment.Keys)
+		cancel()
+		if err != nil {
+			if !mayEnlistLater(err) {
+				err = errors.Join(err, n.enlistments.Delete(ctx, enlistment.Account))
+			}
+			return nil, fmt.Errorf("failed to enlist: %w", err)
+		}
+		login, err := portal.LoginID(gatekeeper.ID, jid)
+		if err != nil {
+			return nil, fmt.Errorf("the gatekeeper gave an unusable account: %w", err)
+		}
+		if err = n.enlistments.MarkEnlisted(ctx, enlistment.Account, jid, string(login)); err != nil {
+			return nil, err
+		}
+		enlistment.State, enlistment.JID, enlistment.Login = database.Enlisted, jid, string(login)
+		zerolog.Ctx(ctx).Info().Str("login_id", enlistment.Login).Stringer("user_id", user.MXID).Msg("Enlisted with a gatekeeper")
+	}
+	login, err := portal.LoginID(gatekeeper.ID, enlistment.JID)
+	if err != nil {
+		return nil, fmt.Errorf("stored account is unusable: %w", err)
+	}
+	userLogin, err := user.NewLogin(ctx, &mxdatabase.UserLogin{
+		ID:            login,
+		RemoteName:    gatekeeper.Name,
+		RemoteProfile: status.RemoteProfile{Name: user.MXID.String()},
+	}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("failed to make a login: %w", err)
+	}
+	userLogin.Client.Connect(userLogin.Log.WithContext(context.WithoutCancel(ctx)))
+	return userLogin, nil
+}
+
+// resume finishes what earlier runs began: enlistments without an answer, answers without a login, and farewells that
+// the gatekeeper does not know of. It returns at once.
+func (n *Network) resume(ctx context.Context) {
+	enlistments, err := n.enlistments.List(ctx)
+	if err != nil {
+		n.log.Err(err).Msg("Failed to look for unfinished enlistments")
+		return
+	}
+	for _, enlistment := range enlistments {
+		entry := n.gatekeeper(enlistment.Gatekeeper)
+		if entry == nil {
+			continue // the admin took it out; its users are told by their login's state
+		}
+		switch {
+		case enlistment.State == database.Leaving:
+			n.spawn(func(ctx context.Context) { n.leaveLater(ctx, enlistment, entry.Gatekeeper) })
+		case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted && !n.hasLogin(enlistment):
+			n.spawn(func(ctx context.Context) { n.enlistLater(ctx, enlistment, entry.Gatekeeper) })
+		}
+	}
+}
+
+func (n *Network) hasLogin(enlistment *database.Enlistment) bool {
+	gatekeeper, _, err := portal.ParseLoginID(loginID(enlistment))
+	return err == nil && gatekeeper == enlistment.Gatekeeper && n.bridge.GetCachedUserLoginByID(loginID(enlistment)) != nil
+}
+
+// enlistLater tries until there is an answer, and tells the user about it.
+func (n *Network) enlistLater(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) {
+	log := n.log.With().Str("user_id", enlistment.UserID).Str("gatekeeper", gatekeeper.ID).Logger()
+	for ctx.Err() == nil {
+		err := n.enlistAgain(ctx, enlistment, gatekeeper)
+		if err == nil {
+			log.Info().Msg("Finished an enlistment that an earlier run began")
+			n.tell(ctx, id.UserID(enlistment.UserID), textWelcome(gatekeeper))
+			return
+		}
+		log.Err(err).Msg("Failed to finish an enlistment")
+		if !mayEnlistLater(err) {
+			n.tell(ctx, id.UserID(enlistment.UserID), textEnlistFailed(gatekeeper, err))
+			return
+		}
+		pause(ctx, unfinishedRetry)
+	}
+}
+
+func (n *Network) enlistAgain(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
+	user, err := n.bridge.GetUserByMXID(ctx, id.UserID(enlistment.UserID))
+	if err != nil {
+		return fmt.Errorf("failed to load the user: %w", err)
+	}
+	defer n.enlisting.WithLock(enlistmentKey{gatekeeper.ID, user.MXID})()
+	current, err := n.enlistments.Find(ctx, gatekeeper.ID, enlistment.UserID)
+	if errors.Is(err, database.ErrNoEnlistment) || (err == nil && current.Account != enlistment.Account) {
+		return nil // the user began anew in the meantime
+	} else if err != nil {
+		return err
+	}
+	_, err = n.finishEnlisting(ctx, user, gatekeeper, current)
+	return err
+}
+
+// leave tells the gatekeeper that the user is gone and erases the keys. The enlistment is marked first; if the
+// gatekeeper cannot be told now, that is tried again, also after a restart, and the keys stay until it knows.
+func (n *Network) leave(ctx context.Context, client *Client) {
+	log := zerolog.Ctx(ctx)
+	if client.enlistment == nil {
+		return
+	}
+	defer n.enlisting.WithLock(enlistmentKey{client.enlistment.Gatekeeper, id.UserID(client.enlistment.UserID)})()
+	account := client.enlistment.Account
+	if err := n.enlistments.SetState(ctx, account, database.Leaving); err != nil && !errors.Is(err, database.ErrNoEnlistment) {
+		log.Err(err).Msg("Failed to note that the user leaves")
+	}
+	if client.interop == nil {
+		if err := n.enlistments.Delete(ctx, account); err != nil {
+			log.Err(err).Msg("Failed to erase an enlistment")
+		}
+		return
+	}
+	tryCtx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	err := client.interop.Leave(tryCtx)
+	cancel()
+	client.Disconnect()
+	if err != nil && !errors.Is(err, interop.ErrNotEnlisted) {
+		log.Err(err).Msg("Failed to tell the gatekeeper that the user left, trying again later")
+		enlistment, gatekeeper := client.enlistment, client.gatekeeper
+		n.spawn(func(ctx context.Context) { n.leaveLater(ctx, enlistment, gatekeeper) })
+		return
+	}
+	if err = n.enlistments.Delete(ctx, account); err != nil {
+		log.Err(err).Msg("Failed to erase an enlistment")
+	}
+}
+
+// leaveLater connects only to say goodbye, until that has worked.
+func (n *Network) leaveLater(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) {
+	log := n.log.With().Str("login_id", enlistment.Login).Logger()
+	ctx = log.WithContext(ctx)
+	for ctx.Err() == nil {
+		err := n.leaveOnce(ctx, enlistment, gatekeeper)
+		if err == nil {
+			log.Info().Msg("The gatekeeper knows that the user left")
+			return
+		}
+		log.Err(err).Msg("Failed to tell the gatekeeper that a user left")
+		pause(ctx, unfinishedRetry)
+	}
+}
+
+func (n *Network) leaveOnce(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
+	defer n.enlisting.WithLock(enlistmentKey{gatekeeper.ID, id.UserID(enlistment.UserID)})()
+	current, err := n.enlistments.Find(ctx, gatekeeper.ID, enlistment.UserID)
+	if errors.Is(err, database.ErrNoEnlistment) || (err == nil && (current.Account != enlistment.Account || current.State != database.Leaving)) {
+		return nil // the user enlisted again, which replaced the old keys
+	} else if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	err = n.farewell(ctx, current, gatekeeper)
+	if err != nil && !errors.Is(err, interop.ErrNotEnlisted) {
+		return err
+	}
+	return n.enlistments.Delete(ctx, current.Account)
+}
+
+// farewell connects with nobody to hand messages to: what still waits is not acknowledged, and dropped by the
+// gatekeeper with the account.
+func (n *Network) farewell(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
+	handler := newFarewell()
+	client := interop.NewClient(n.clientOptions(enlistment, gatekeeper, handler, *zerolog.Ctx(ctx)))
+	client.Start()
+	defer func() {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disconnectTimeout)
+		defer cancel()
+		_ = client.Stop(stopCtx)
+	}()
+	select {
+	case err := <-handler.connected:
+		if err != nil {
+			return err
+		}
+		return client.Leave(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// farewellHandler only wants to know when there is a connection.
+type farewellHandler struct{ connected chan error }
+
+func newFarewell() *farewellHandler { return &farewellHandler{connected: make(chan error, 1)} }
+
+var errLeaving = errors.New("the user is leaving")
+
+// HandleEvent implements interop.Handler.
+func (h *farewellHandler) HandleEvent(_ context.Context, event interop.Event) error {
+	var result error
+	switch event := event.(type) {
+	case *interop.Connected:
+	case *interop.Ended:
+		result = event.Err
+	default:
+		return errLeaving
+	}
+	select {
+	case h.connected <- result:
+	default:
+	}
+	return nil
+}
+
+// tell sends the user a notice and logs if that fails.
+func (n *Network) tell(ctx context.Context, user id.UserID, text string) {
+	if err := n.Matrix.TellUser(ctx, user, text); err != nil {
+		n.log.Err(err).Stringer("user_id", user).Msg("Failed to tell a user something")
+	}
+}
+
+func pause(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,297 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"postern/database"
+	"postern/interop"
+	"postern/portal"
+)
+
+// errNotBegun: bridgev2 ignored an event whose chat was deleted meanwhile. With the next try the chat is made anew.
+var errNotBegun = errors.New("the chat was deleted while an event came")
+
+// HandleEvent implements interop.Handler. For messages and receipts nil means that Matrix has them.
+func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
+	ctx = c.login.Log.WithContext(ctx)
+	switch evt := evt.(type) {
+	case *interop.Message:
+		return c.handleMessage(ctx, evt)
+	case *interop.Undecryptable:
+		return c.handleUndecryptable(ctx, evt)
+	case *interop.Receipt:
+		return c.handleReceipt(ctx, evt)
+	case *interop.ChatState:
+		return c.handleChatState(evt)
+	case *interop.IdentityChanged:
+		return c.handleIdentityChanged(ctx, evt)
+	case *interop.ContactChanged:
+		c.network.spawn(func(ctx context.Context) { c.refreshContact(c.login.Log.WithContext(ctx), evt.Contact) })
+		return nil
+	case *interop.SendResult:
+		return c.sendResult(ctx, evt)
+	default:
+		c.handleHealth(ctx, evt)
+		return nil
+	}
+}
+
+// chat returns what names the chat with a contact.
+func (c *Client) chat(jid types.JID) (contact networkid.UserID, key networkid.PortalKey, err error) {
+	contact, err = portal.UserID(c.gatekeeper.ID, jid)
+	return contact, portal.Key(c.login.ID, contact), err
+}
+
+func (c *Client) handleMessage(ctx context.Context, msg *interop.Message) error {
+	remote, err := c.newRemoteMessage(ctx, &msg.MessageInfo)
+	if err != nil {
+		return c.undeliverable(ctx, msg.ID, err)
+	}
+	remote.message = msg.Message
+	return c.deliver(ctx, remote)
+}
+
+func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecryptable) error {
+	if msg.Hide {
+		return nil
+	}
+	remote, err := c.newRemoteMessage(ctx, &msg.MessageInfo)
+	if err != nil {
+		return c.undeliverable(ctx, msg.ID, err)
+	}
+	remote.placeholder = true
+	return c.deliver(ctx, remote)
+}
+
+func (c *Client) newRemoteMessage(ctx context.Context, info *interop.MessageInfo) (*remoteMessage, error) {
+	contact, key, err := c.chat(info.Chat)
+	if err != nil {
+		return nil, err
+	}
+	messageID, err := portal.MessageID(portal.FromContact, contact, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	c.updateName(ctx, contact, info)
+	return &remoteMessage{
+		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: info.Timestamp},
+		id:          messageID,
+	}, nil
+}
+
+// undeliverable drops a message that can never be delivered, because its sender or its id are not usable. It is
+// acknowledged, or it would block the chat for ever.
+func (c *Client) undeliverable(ctx context.Context, messageID types.MessageID, err error) error {
+	zerolog.Ctx(ctx).Error().Err(err).Int("id_length", len(messageID)).Msg("Dropped a message that has no usable sender or id")
+	return nil
+}
+
+// queue hands an event to bridgev2 and returns nil when it is done for good. bridgev2 handles it in this goroutine's
+// time, see init.
+func (c *Client) queue(evt bridgev2.RemoteEvent, common *remoteEvent) error {
+	result := c.login.QueueRemoteEvent(evt)
+	switch {
+	case result.Error != nil:
+		return result.Error
+	case !result.Success && common.failure.Err != nil:
+		return common.failure.Err
+	case !result.Success:
+		return errHandling
+	case result.Ignored && !common.begun:
+		return errNotBegun
+	default:
+		return nil
+	}
+}
+
+// errHandling: bridgev2 failed and did not say why, which it does after a panic.
+var errHandling = errors.New("handling the event failed")
+
+func (c *Client) handleReceipt(ctx context.Context, receipt *interop.Receipt) error {
+	contact, key, err := c.chat(receipt.Chat)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt of an unusable sender")
+		return nil
+	}
+	targets := make([]networkid.MessageID, 0, len(receipt.IDs))
+	for _, messageID := range receipt.IDs {
+		if target, err := portal.MessageID(portal.FromUser, contact, messageID); err == nil {
+			targets = append(targets, target)
+		}
+	}
+	if receipt.Type == interop.ReceiptDelivered {
+		return c.deliverReceipt(ctx, key, contact, targets)
+	}
+	evt := &remoteReceipt{
+		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: receipt.Timestamp},
+		targets:     targets,
+	}
+	if err = c.queue(evt, &evt.remoteEvent); errors.Is(err, errNotBegun) {
+		return nil // there is no room to show it in
+	}
+	return err
+}
+
+// deliverReceipt says at each message that the contact's phone has it. bridgev2 could do that too, but would not tell
+// whether it worked.
+func (c *Client) deliverReceipt(ctx context.Context, key networkid.PortalKey, contact networkid.UserID, targets []networkid.MessageID) error {
+	chat, err := c.network.bridge.GetExistingPortalByKey(ctx, key)
+	if err != nil {
+		return fmt.Errorf("failed to load the chat: %w", err)
+	} else if chat == nil || chat.MXID == "" {
+		return nil
+	}
+	ms := &bridgev2.MessageStatus{
+		Status:      event.MessageStatusSuccess,
+		DeliveredTo: []id.UserID{c.network.Matrix.FormatGhostMXID(contact)},
+	}
+	for _, target := range targets {
+		parts, err := c.network.bridge.DB.Message.GetAllPartsByID(ctx, key.Receiver, target)
+		if err != nil {
+			return fmt.Errorf("failed to look for a delivered message: %w", err)
+		}
+		for _, part := range parts {
+			err = c.network.Matrix.DeliverStatus(ctx, ms, &bridgev2.MessageStatusEventInfo{
+				RoomID: chat.MXID, SourceEventID: part.MXID, EventType: event.EventMessage, Sender: part.SenderMXID,
+			})
+			if c.network.Matrix.Gone(ctx, chat.MXID, err) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) handleChatState(state *interop.ChatState) error {
+	contact, key, err := c.chat(state.Chat)
+	if err != nil {
+		return err
+	}
+	evt := &remoteTyping{
+		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: time.Now()},
+		composing:   state.Composing,
+		recording:   state.Recording,
+	}
+	return c.queue(evt, &evt.remoteEvent)
+}
+
+const (
+	// identityRetryFirst doubles with every failure up to identityRetryMax.
+	identityRetryFirst = time.Second
+	identityRetryMax   = time.Minute
+)
+
+// handleIdentityChanged puts a notice into the chat, before the message that comes under the new key. The interop
+// client does not repeat this event, so it is tried here until it works.
+func (c *Client) handleIdentityChanged(ctx context.Context, change *interop.IdentityChanged) error {
+	contact, key, err := c.chat(change.Contact.ToNonAD())
+	if err != nil {
+		return err
+	}
+	messageID, err := portal.MessageID(portal.FromBridge, contact, identityNoticeID(change))
+	if err != nil {
+		return err
+	}
+	for wait := identityRetryFirst; ; wait = min(2*wait, identityRetryMax) {
+		err = c.deliver(ctx, &remoteMessage{
+			remoteEvent: remoteEvent{client: c, key: key, at: change.Timestamp},
+			id:          messageID,
+			notice:      portal.IdentityChangedNotice(c.contactName(ctx, contact)),
+		})
+		if err == nil {
+			return nil
+		}
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to tell a user that a contact's key changed, trying again")
+		pause(ctx, wait)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// identityNoticeID is the same for the same change of the same device's key.
+func identityNoticeID(change *interop.IdentityChanged) types.MessageID {
+	return fmt.Sprintf("identity-%d-%d", change.Contact.Device, change.Timestamp.Unix())
+}
+
+// handleHealth tells the user how the chat channel is doing.
+func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
+	log := zerolog.Ctx(ctx)
+	switch evt := evt.(type) {
+	case *interop.Connected:
+		c.settle()
+		log.Info().Msg("Connected to the gatekeeper")
+		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+		if kept := c.chats.takeReceipts(); len(kept) > 0 {
+			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
+		}
+	case *interop.OfflineDelivered:
+		log.Debug().Int("count", evt.Count).Msg("Everything that waited at the gatekeeper is delivered")
+	case *interop.Disconnected:
+		c.settle()
+		log.Warn().Err(evt.Err).Dur("retry_in", evt.RetryIn).Msg("Disconnected from the gatekeeper")
+		c.login.BridgeState.Send(disconnectedState(c.gatekeeperName(), evt.Err))
+	case *interop.Ended:
+		c.settle()
+		c.ended.Store(true)
+		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
+		c.login.BridgeState.Send(endedState(c.gatekeeperName(), evt.Err))
+		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
+			c.lapse(ctx)
+		}
+	}
+}
+
+func (c *Client) sendKeptReceipts(ctx context.Context, kept map[networkid.PortalKey]readSpan) {
+	for key, span := range kept {
+		if err := c.sendRead(ctx, key, span.after, span.upTo); err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Object("portal_key", key).Msg("Failed to send a read receipt that waited")
+		}
+	}
+}
+
+// lapse notes that the gatekeeper does not know the user any more, and tells the senders of messages that still wait
+// that they will not be sent.
+func (c *Client) lapse(ctx context.Context) {
+	log := zerolog.Ctx(ctx)
+	account := c.enlistment.Account
+	if err := c.network.enlistments.SetState(ctx, account, database.Lapsed); err != nil {
+		log.Err(err).Msg("Failed to note that an enlistment has ended")
+	}
+	store := c.network.Database.AccountStore(account)
+	for {
+		waiting, err := store.PendingMessages(ctx, 0, lapseBatch)
+		if err != nil {
+			log.Err(err).Msg("Failed to look for messages that will not be sent")
+			return
+		} else if len(waiting) == 0 {
+			return
+		}
+		for _, message := range waiting {
+			result := &interop.SendResult{ID: message.ID, Chat: message.Chat, Ref: message.Ref, Err: interop.ErrNotEnlisted}
+			if err = c.sendResult(ctx, result); err != nil {
+				log.Err(err).Msg("Failed to tell a user that a message is not sent")
+			}
+			if err = store.SetOutgoingState(ctx, message.ID, interop.OutgoingFailed, "enlistment ended"); err != nil {
+				log.Err(err).Msg("Failed to give up a message")
+				return
+			}
+		}
+	}
+}
+
+// lapseBatch is how many waiting messages are loaded at a time.
+const lapseBatch = 100

@@ -1,0 +1,121 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+
+	"postern/interop"
+)
+
+// GetLoginFlows implements bridgev2.NetworkConnector: one flow for every gatekeeper.
+func (n *Network) GetLoginFlows() []bridgev2.LoginFlow {
+	flows := make([]bridgev2.LoginFlow, 0, len(n.Gatekeepers))
+	for _, entry := range n.Gatekeepers {
+		flows = append(flows, bridgev2.LoginFlow{
+			ID:          entry.ID,
+			Name:        entry.Name,
+			Description: fmt.Sprintf("Enlist with %s, to exchange messages with people there", entry.Name),
+		})
+	}
+	return flows
+}
+
+// CreateLogin implements bridgev2.NetworkConnector. It refuses users of other homeservers before anything is made for
+// them; the partner server would refuse them a token too.
+func (n *Network) CreateLogin(_ context.Context, user *bridgev2.User, flow string) (bridgev2.LoginProcess, error) {
+	if user.MXID.Homeserver() != n.Domain {
+		return nil, forbidden(textForeignUser(n.Domain))
+	}
+	entry := n.gatekeeper(flow)
+	if entry == nil {
+		return nil, bridgev2.RespError(mautrix.MNotFound.WithMessage(textUnknownFlow))
+	}
+	return &loginProcess{network: n, user: user, gatekeeper: entry.Gatekeeper}, nil
+}
+
+// loginProcess explains, asks for consent, and enlists.
+type loginProcess struct {
+	network    *Network
+	user       *bridgev2.User
+	gatekeeper *interop.Gatekeeper
+}
+
+var _ bridgev2.LoginProcessUserInput = (*loginProcess)(nil)
+
+const (
+	stepConsent  = "org.postern.consent"
+	stepEnlisted = "org.postern.enlisted"
+	fieldConsent = "consent"
+
+	answerYes = "yes"
+	answerNo  = "no"
+)
+
+// Start implements bridgev2.LoginProcess.
+func (l *loginProcess) Start(context.Context) (*bridgev2.LoginStep, error) {
+	return &bridgev2.LoginStep{
+		Type:         bridgev2.LoginStepTypeUserInput,
+		StepID:       stepConsent,
+		Instructions: consentText(l.gatekeeper, l.user.MXID, l.network.Domain),
+		UserInputParams: &bridgev2.LoginUserInputParams{Fields: []bridgev2.LoginInputDataField{{
+			Type:        bridgev2.LoginInputFieldTypeSelect,
+			ID:          fieldConsent,
+			Name:        "answer",
+			Description: "Write `yes` if you agree, `no` if you do not.",
+			Options:     []string{answerYes, answerNo},
+			Validate:    parseAnswer,
+		}}},
+	}, nil
+}
+
+// Cancel implements bridgev2.LoginProcess. There is nothing to undo before the consent.
+func (l *loginProcess) Cancel() {}
+
+var errAnswer = errors.New("please write `yes` or `no`")
+
+func parseAnswer(text string) (string, error) {
+	switch answer := strings.ToLower(strings.Trim(text, " \t\n.!\"'`")); answer {
+	case answerYes, answerNo:
+		return answer, nil
+	default:
+		return "", errAnswer
+	}
+}
+
+// SubmitUserInput implements bridgev2.LoginProcessUserInput.
+func (l *loginProcess) SubmitUserInput(ctx context.Context, input map[string]string) (*bridgev2.LoginStep, error) {
+	answer, err := parseAnswer(input[fieldConsent])
+	if err != nil {
+		return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
+	} else if answer != answerYes {
+		return nil, forbidden(textDeclined)
+	}
+	login, err := l.network.enlist(ctx, l.user, l.gatekeeper, time.Now())
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Str("gatekeeper", l.gatekeeper.ID).Msg("Failed to enlist a user")
+		return nil, bridgev2.RespError{
+			ErrCode:    mautrix.MUnknown.ErrCode,
+			Err:        textEnlistFailed(l.gatekeeper, err),
+			StatusCode: http.StatusBadGateway,
+		}
+	}
+	return &bridgev2.LoginStep{
+		Type:           bridgev2.LoginStepTypeComplete,
+		StepID:         stepEnlisted,
+		Instructions:   textWelcome(l.gatekeeper),
+		CompleteParams: &bridgev2.LoginCompleteParams{UserLoginID: login.ID, UserLogin: login},
+	}, nil
+}
+
+// forbidden is an error whose text the user reads, in the bot's answer as well as through the provisioning interface.
+func forbidden(text string) error {
+	return bridgev2.RespError{ErrCode: mautrix.MForbidden.ErrCode, Err: text, StatusCode: http.StatusForbidden}
+}

@@ -1,0 +1,107 @@
+package bridge
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/config"
+)
+
+// init sets how bridgev2 handles events, which it keeps in variables. Without a buffer, queueing an event handles it
+// and returns the result, and no portal has a goroutine of its own. With an endless timeout it never goes on in the
+// background while it tells us that all is well.
+func init() {
+	bridgev2.PortalEventBuffer = 0
+	bridgev2.EventHandlingTimeoutTicks = math.MaxInt
+}
+
+// stateDebounce is how long a lost connection to a gatekeeper may last before the user's clients are told.
+const stateDebounce = 5 * time.Second
+
+// mautrixConfig is what our config means in bridgev2's terms. Listening is our own business, so no address is in it.
+func mautrixConfig(cfg *config.Config) *bridgeconfig.Config {
+	mapped := &bridgeconfig.Config{
+		Homeserver: bridgeconfig.HomeserverConfig{
+			Address:    cfg.Homeserver.Address,
+			Domain:     cfg.Homeserver.Domain,
+			Software:   bridgeconfig.SoftwareStandard,
+			RetryLimit: 0,
+		},
+		AppService: bridgeconfig.AppserviceConfig{
+			Address:          cfg.Appservice.Address,
+			PublicAddress:    cfg.Appservice.Address,
+			NoServer:         true,
+			ID:               cfg.Appservice.ID,
+			Bot:              bridgeconfig.BotUserConfig{Username: cfg.Appservice.BotUsername, Displayname: cfg.Appservice.BotDisplayname},
+			ASToken:          cfg.Appservice.ASToken,
+			HSToken:          cfg.Appservice.HSToken,
+			EphemeralEvents:  true,
+			UsernameTemplate: cfg.Appservice.UsernameTemplate,
+		},
+		Bridge: bridgeconfig.BridgeConfig{
+			CommandPrefix:             cfg.CommandPrefix,
+			PersonalFilteringSpaces:   true,
+			PrivateChatPortalMeta:     true,
+			SplitPortals:              true,
+			BridgeStatusNotices:       "errors",
+			TransientStateDebounce:    stateDebounce,
+			DeduplicateMatrixMessages: true,
+			PhoneNumbersInProfile:     true,
+			Permissions:               permissions(cfg),
+		},
+		Matrix: bridgeconfig.MatrixConfig{
+			MessageStatusEvents: true,
+			DeliveryReceipts:    true,
+			MessageErrorNotices: true,
+			SyncDirectChatList:  true,
+		},
+		Provisioning: bridgeconfig.ProvisioningConfig{
+			SharedSecret:    cfg.Provisioning.SharedSecret,
+			AllowMatrixAuth: true,
+		},
+		// The pickle key and the bot's cross-signing keys are derived in package homeserver and not part of any config.
+		Encryption: bridgeconfig.EncryptionConfig{Allow: true, Default: true, Require: true},
+	}
+	mapped.Encryption.VerificationLevels.Receive = id.TrustStateUnset
+	mapped.Encryption.VerificationLevels.Send = id.TrustStateUnset
+	mapped.Encryption.VerificationLevels.Share = id.TrustStateCrossSignedTOFU
+	if cfg.DoublePuppet.ASToken != "" {
+		mapped.DoublePuppet.Secrets = map[string]string{cfg.Homeserver.Domain: "as_token:" + cfg.DoublePuppet.ASToken}
+	}
+	return mapped
+}
+
+// permissions lets the homeserver's own users enlist. Everybody else may talk to the bot, which tells them why they
+// cannot: a plain refusal of their invitation would tell them nothing.
+func permissions(cfg *config.Config) bridgeconfig.PermissionConfig {
+	own, others := bridgeconfig.PermissionLevelUser, bridgeconfig.PermissionLevelCommands
+	own.MaxLogins = cfg.Limits.LoginsPerUser
+	own.ManageRelay, others.ManageRelay = false, false
+	result := bridgeconfig.PermissionConfig{"*": &others, cfg.Homeserver.Domain: &own}
+	for _, admin := range cfg.Admins {
+		level := bridgeconfig.PermissionLevelAdmin
+		level.MaxLogins = own.MaxLogins
+		// An admin of another server may use admin commands, but no agreement covers an enlistment of theirs.
+		level.Login = id.UserID(admin).Homeserver() == cfg.Homeserver.Domain
+		result[admin] = &level
+	}
+	return result
+}
+
+// interopGatekeepers converts the config's entries, in their order.
+func interopGatekeepers(cfg *config.Config) ([]*gatekeeperEntry, error) {
+	entries := make([]*gatekeeperEntry, 0, len(cfg.Gatekeepers))
+	for _, gatekeeper := range cfg.Gatekeepers {
+		converted, err := gatekeeper.Interop()
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, &gatekeeperEntry{Gatekeeper: converted})
+	}
+	return slices.Clip(entries), nil
+}

@@ -1,0 +1,187 @@
+package bridge
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/configupgrade"
+	"go.mau.fi/util/exsync"
+	"maunium.net/go/mautrix/bridgev2"
+	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/homeserver"
+	"postern/database"
+	"postern/interop"
+	"postern/portal"
+	"postern/puppet"
+)
+
+// gatekeeperEntry is one gatekeeper of the config.
+type gatekeeperEntry struct{ *interop.Gatekeeper }
+
+type networkOptions struct {
+	Domain       string
+	Gatekeepers  []*gatekeeperEntry
+	Database     *database.Database
+	Tokens       interop.TokenSource
+	Matrix       *homeserver.Connector
+	LoginsAtOnce int
+	HTTPClient   *http.Client
+}
+
+// Network is the bridgev2.NetworkConnector: what all logins share.
+type Network struct {
+	networkOptions
+	bridge      *bridgev2.Bridge
+	log         zerolog.Logger
+	enlistments database.Enlistments
+	starter     *starter
+	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
+	enlisting *exsync.KeyedMutex[enlistmentKey]
+	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
+	ghosts *exsync.KeyedMutex[networkid.UserID]
+
+	// life ends the goroutines that finish what an earlier run began.
+	life     context.Context
+	endLife  context.CancelFunc
+	spawning sync.Mutex
+	workers  sync.WaitGroup
+}
+
+type enlistmentKey struct {
+	gatekeeper string
+	user       id.UserID
+}
+
+var (
+	_ bridgev2.StoppableNetwork               = (*Network)(nil)
+	_ bridgev2.IdentifierValidatingNetwork    = (*Network)(nil)
+	_ bridgev2.PortalBridgeInfoFillingNetwork = (*Network)(nil)
+)
+
+func newNetwork(options networkOptions) *Network {
+	n := &Network{
+		networkOptions: options,
+		enlistments:    options.Database.Enlistments(),
+		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
+		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
+	}
+	n.life, n.endLife = context.WithCancel(context.Background())
+	n.starter = newStarter(options.LoginsAtOnce)
+	return n
+}
+
+// Init implements bridgev2.NetworkConnector.
+func (n *Network) Init(bridge *bridgev2.Bridge) {
+	n.bridge = bridge
+	n.log = bridge.Log.With().Str("component", "network").Logger()
+	n.life = n.log.WithContext(n.life)
+}
+
+// Start implements bridgev2.NetworkConnector.
+func (n *Network) Start(context.Context) error { return nil }
+
+// prepareStop ends what runs beside the logins. It comes before bridgev2 disconnects them.
+func (n *Network) prepareStop() {
+	n.spawning.Lock()
+	n.endLife()
+	n.spawning.Unlock()
+	n.starter.stop()
+	n.workers.Wait()
+}
+
+// spawn runs work in a goroutine that prepareStop waits for. After that nothing is begun any more.
+func (n *Network) spawn(work func(ctx context.Context)) {
+	n.spawning.Lock()
+	defer n.spawning.Unlock()
+	if n.life.Err() == nil {
+		n.workers.Go(func() { work(n.life) })
+	}
+}
+
+// Stop implements bridgev2.StoppableNetwork. The logins are disconnected by now.
+func (n *Network) Stop() { n.HTTPClient.CloseIdleConnections() }
+
+// GetName implements bridgev2.NetworkConnector.
+func (n *Network) GetName() bridgev2.BridgeName {
+	return bridgev2.BridgeName{
+		DisplayName:          "Postern",
+		NetworkURL:           "https://matrix.org",
+		NetworkID:            "postern",
+		BeeperBridgeType:     "postern",
+		DefaultCommandPrefix: "!postern",
+	}
+}
+
+// FillPortalBridgeInfo implements bridgev2.PortalBridgeInfoFillingNetwork: clients show the gatekeeper, not us.
+func (n *Network) FillPortalBridgeInfo(chat *bridgev2.Portal, content *event.BridgeEventContent) {
+	gatekeeper, _, err := portal.ParseLoginID(chat.Receiver)
+	if err != nil {
+		return
+	}
+	if entry := n.gatekeeper(gatekeeper); entry != nil {
+		content.Protocol.ID = entry.ID
+		content.Protocol.DisplayName = entry.Name
+	}
+}
+
+// PortalMetadata is what is stored with a chat, besides what bridgev2 stores.
+type PortalMetadata struct {
+	// Complete: the members were invited and the room was marked as direct. If we were killed before that, it is done
+	// when the next event comes.
+	Complete bool `json:"complete,omitempty"`
+}
+
+// GetDBMetaTypes implements bridgev2.NetworkConnector.
+func (n *Network) GetDBMetaTypes() mxdatabase.MetaTypes {
+	return mxdatabase.MetaTypes{
+		Ghost:   puppet.NewMetadata,
+		Message: portal.NewMessageMetadata,
+		Portal:  func() any { return &PortalMetadata{} },
+	}
+}
+
+// GetCapabilities implements bridgev2.NetworkConnector.
+func (n *Network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
+	return &bridgev2.NetworkGeneralCapabilities{
+		Provisioning: bridgev2.ProvisioningCapabilities{
+			ResolveIdentifier: bridgev2.ResolveIdentifierCapabilities{CreateDM: true, LookupPhone: true},
+		},
+	}
+}
+
+// GetConfig implements bridgev2.NetworkConnector. Our config is read before bridgev2 exists.
+func (n *Network) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
+	return "", nil, configupgrade.NoopUpgrader
+}
+
+// Versions that bridgev2 compares with those of the last run, to send changed state to all rooms.
+const (
+	bridgeInfoVersion = 1
+)
+
+// GetBridgeInfoVersion implements bridgev2.NetworkConnector.
+func (n *Network) GetBridgeInfoVersion() (info, capabilities int) {
+	return bridgeInfoVersion, portal.CapabilitiesVersion
+}
+
+// ValidateUserID implements bridgev2.IdentifierValidatingNetwork. Users of other partners are valid ids, but nobody
+// chats with them through a gatekeeper.
+func (n *Network) ValidateUserID(user networkid.UserID) bool {
+	gatekeeper, jid, err := portal.ParseUserID(user)
+	return err == nil && n.gatekeeper(gatekeeper) != nil && isContact(jid)
+}
+
+func (n *Network) gatekeeper(id string) *gatekeeperEntry {
+	for _, entry := range n.Gatekeepers {
+		if entry.ID == id {
+			return entry
+		}
+	}
+	return nil
+}

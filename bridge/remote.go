@@ -1,0 +1,185 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"maunium.net/go/mautrix/bridgev2"
+	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"postern/bridge/homeserver"
+	"postern/portal"
+)
+
+// remoteEvent is what all events from a contact have in common for bridgev2.
+type remoteEvent struct {
+	client *Client
+	key    networkid.PortalKey
+	sender networkid.UserID // "" is the bridge itself
+	at     time.Time
+	// begun is set when bridgev2 has the room and handles the event. An event that it ignored before that is not
+	// delivered: its chat was deleted under it.
+	begun bool
+	// failure is why the homeserver did not take what was sent for the event.
+	failure homeserver.Failure
+}
+
+func (e *remoteEvent) GetPortalKey() networkid.PortalKey { return e.key }
+func (e *remoteEvent) GetTimestamp() time.Time           { return e.at }
+func (e *remoteEvent) GetSender() bridgev2.EventSender   { return bridgev2.EventSender{Sender: e.sender} }
+
+func (e *remoteEvent) AddLogContext(c zerolog.Context) zerolog.Context {
+	return c.Time("gatekeeper_time", e.at)
+}
+
+// MutateContext implements bridgev2.RemoteEventWithContextMutation.
+func (e *remoteEvent) MutateContext(ctx context.Context) context.Context {
+	return homeserver.WithFailure(ctx, &e.failure)
+}
+
+// PreHandle implements bridgev2.RemotePreHandler. It is called when the room exists, with the portal's lock held.
+func (e *remoteEvent) PreHandle(ctx context.Context, chat *bridgev2.Portal) {
+	e.begun = true
+	e.client.completeRoom(ctx, chat)
+}
+
+// remoteMessage is a message from the contact, a placeholder for one, or a notice of the bridge: one of the three is
+// set. Any of them makes the room if there is none.
+type remoteMessage struct {
+	remoteEvent
+	id          networkid.MessageID
+	message     *waE2E.Message
+	placeholder bool
+	notice      string
+}
+
+var (
+	_ bridgev2.RemoteMessageUpsert            = (*remoteMessage)(nil)
+	_ bridgev2.RemoteEventThatMayCreatePortal = (*remoteMessage)(nil)
+	_ bridgev2.RemoteEventWithTimestamp       = (*remoteMessage)(nil)
+	_ bridgev2.RemotePreHandler               = (*remoteMessage)(nil)
+	_ bridgev2.RemoteEventWithContextMutation = (*remoteMessage)(nil)
+)
+
+func (m *remoteMessage) GetType() bridgev2.RemoteEventType { return bridgev2.RemoteEventMessageUpsert }
+func (m *remoteMessage) GetID() networkid.MessageID        { return m.id }
+func (m *remoteMessage) ShouldCreatePortal() bool          { return true }
+
+// ConvertMessage implements bridgev2.RemoteMessage.
+func (m *remoteMessage) ConvertMessage(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+	switch {
+	case m.placeholder:
+		return portal.Placeholder(), nil
+	case m.notice != "":
+		return portal.Notice(m.notice), nil
+	default:
+		return portal.ToMatrix(m.message)
+	}
+}
+
+// HandleExisting implements bridgev2.RemoteMessageUpsert: the message, or a part of it, is in the room already. What is
+// missing is added, and a placeholder gives way to the real message, once.
+func (m *remoteMessage) HandleExisting(
+	ctx context.Context, chat *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*mxdatabase.Message,
+) (bridgev2.UpsertResult, error) {
+	if m.message == nil && !m.placeholder {
+		return bridgev2.UpsertResult{}, nil // a notice is there or not
+	}
+	if m.placeholder && portal.HasPlaceholder(existing) {
+		return bridgev2.UpsertResult{}, nil
+	}
+	converted, err := m.ConvertMessage(ctx, chat, intent)
+	if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+		return m.then(existing, removal(existing)), nil
+	} else if err != nil {
+		return bridgev2.UpsertResult{}, err
+	}
+	return m.then(existing, portal.Complete(existing, converted)), nil
+}
+
+// removal takes a placeholder away for a message that turned out to be nothing to show.
+func removal(existing []*mxdatabase.Message) *bridgev2.ConvertedEdit {
+	if !portal.HasPlaceholder(existing) {
+		return nil
+	}
+	return &bridgev2.ConvertedEdit{DeletedParts: existing}
+}
+
+// then lets bridgev2 carry an edit out; nil is none.
+func (m *remoteMessage) then(existing []*mxdatabase.Message, edit *bridgev2.ConvertedEdit) bridgev2.UpsertResult {
+	if edit == nil {
+		return bridgev2.UpsertResult{}
+	}
+	return bridgev2.UpsertResult{SubEvents: []bridgev2.RemoteEvent{
+		&remoteEdit{remoteEvent: m.remoteEvent, target: m.id, existing: existing, edit: edit},
+	}}
+}
+
+// remoteEdit changes a message that is in the room.
+type remoteEdit struct {
+	remoteEvent
+	target   networkid.MessageID
+	existing []*mxdatabase.Message
+	edit     *bridgev2.ConvertedEdit
+}
+
+var (
+	_ bridgev2.RemoteEdit                  = (*remoteEdit)(nil)
+	_ bridgev2.RemoteEventWithBundledParts = (*remoteEdit)(nil)
+	_ bridgev2.RemoteEventWithTimestamp    = (*remoteEdit)(nil)
+)
+
+func (e *remoteEdit) GetType() bridgev2.RemoteEventType         { return bridgev2.RemoteEventEdit }
+func (e *remoteEdit) GetTargetMessage() networkid.MessageID     { return e.target }
+func (e *remoteEdit) GetTargetDBMessage() []*mxdatabase.Message { return e.existing }
+
+// PreHandle does nothing: the message that the edit belongs to was handled so far.
+func (e *remoteEdit) PreHandle(context.Context, *bridgev2.Portal) {}
+
+// ConvertEdit implements bridgev2.RemoteEdit.
+func (e *remoteEdit) ConvertEdit(
+	context.Context, *bridgev2.Portal, bridgev2.MatrixAPI, []*mxdatabase.Message,
+) (*bridgev2.ConvertedEdit, error) {
+	return e.edit, nil
+}
+
+// remoteReceipt says that the contact read messages of ours.
+type remoteReceipt struct {
+	remoteEvent
+	targets []networkid.MessageID
+}
+
+var _ bridgev2.RemoteReadReceipt = (*remoteReceipt)(nil)
+
+func (r *remoteReceipt) GetType() bridgev2.RemoteEventType         { return bridgev2.RemoteEventReadReceipt }
+func (r *remoteReceipt) GetLastReceiptTarget() networkid.MessageID { return "" }
+func (r *remoteReceipt) GetReceiptTargets() []networkid.MessageID  { return r.targets }
+func (r *remoteReceipt) GetReadUpTo() time.Time                    { return time.Time{} }
+
+// typingTimeout is how long a contact is shown as typing if nothing more comes. WhatsApp clients repeat it every ten
+// seconds or so.
+const typingTimeout = 20 * time.Second
+
+// remoteTyping says that the contact types or stopped.
+type remoteTyping struct {
+	remoteEvent
+	composing, recording bool
+}
+
+var _ bridgev2.RemoteTypingWithType = (*remoteTyping)(nil)
+
+func (t *remoteTyping) GetType() bridgev2.RemoteEventType { return bridgev2.RemoteEventTyping }
+
+func (t *remoteTyping) GetTimeout() time.Duration {
+	if t.composing {
+		return typingTimeout
+	}
+	return 0
+}
+
+// GetTypingType implements bridgev2.RemoteTypingWithType. Matrix has no word for recording, so it counts as typing.
+func (t *remoteTyping) GetTypingType() bridgev2.TypingType { return bridgev2.TypingTypeText }

@@ -1,0 +1,112 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+
+	"postern/bridge/homeserver"
+	"postern/interop"
+	"postern/portal"
+	"postern/puppet"
+)
+
+// GetChatInfo implements bridgev2.NetworkAPI: a room for the user and the contact, named after the contact.
+func (c *Client) GetChatInfo(_ context.Context, chat *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	contact, err := portal.Contact(chat.ID)
+	if err != nil {
+		return nil, err
+	}
+	return portal.ChatInfo(contact, nil), nil
+}
+
+// ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI, for the command start-chat and the provisioning
+// interface. The identifier is a phone number in international form, as people write it.
+func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, _ bool) (*bridgev2.ResolveIdentifierResponse, error) {
+	if !c.IsLoggedIn() {
+		return nil, resolveError(c.gatekeeperName(), interop.ErrNotConnected)
+	}
+	contact, err := c.interop.Resolve(ctx, identifier)
+	if err == nil && !contact.Reachable {
+		err = interop.ErrNotReachable
+	}
+	if err != nil {
+		zerolog.Ctx(ctx).Info().Err(err).Msg("A contact cannot be reached")
+		return nil, resolveError(c.gatekeeperName(), err)
+	}
+	return c.resolved(ctx, contact)
+}
+
+func (c *Client) resolved(ctx context.Context, contact *interop.Contact) (*bridgev2.ResolveIdentifierResponse, error) {
+	user, err := portal.UserID(c.gatekeeper.ID, contact.JID)
+	if err != nil {
+		return nil, fmt.Errorf("the gatekeeper gave an unusable contact: %w", err)
+	}
+	ghost, err := c.network.bridge.GetGhostByID(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("failed to load the contact: %w", err)
+	}
+	profile := &puppet.Profile{JID: contact.JID, Phone: contact.Phone}
+	profile.Recall(ghost.Metadata)
+	c.addPicture(ctx, profile)
+	return &bridgev2.ResolveIdentifierResponse{
+		Ghost:    ghost,
+		UserID:   user,
+		UserInfo: profile.UserInfo(),
+		Chat:     &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, user), PortalInfo: portal.ChatInfo(user, nil)},
+	}, nil
+}
+
+// CreateChatWithGhost implements bridgev2.GhostDMCreatingNetworkAPI, for users who invite a contact to a room, or name
+// it by its Matrix ID. If that cannot work, bridgev2 only says that it failed, so the reason is told by the bot.
+func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost) (*bridgev2.CreateChatResponse, error) {
+	gatekeeper, jid, err := portal.ParseUserID(ghost.ID)
+	if err != nil || c.gatekeeper == nil || gatekeeper != c.gatekeeper.ID {
+		return nil, bridgev2.ErrResolveIdentifierTryNext
+	}
+	if err = c.checkReachable(ctx, jid); err != nil {
+		if homeserver.InTransaction(ctx) {
+			c.network.tell(ctx, c.login.UserMXID, textResolveFailed(c.gatekeeperName(), err))
+		}
+		return nil, resolveError(c.gatekeeperName(), err)
+	}
+	return &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, ghost.ID), PortalInfo: portal.ChatInfo(ghost.ID, nil)}, nil
+}
+
+// checkReachable asks for those who have a phone number. Others were found in some way before, or their first message
+// will tell.
+func (c *Client) checkReachable(ctx context.Context, jid types.JID) error {
+	if !c.IsLoggedIn() {
+		return interop.ErrNotConnected
+	}
+	if jid.Server != types.DefaultUserServer {
+		return nil
+	}
+	contact, err := c.interop.Resolve(ctx, puppet.Phone(jid))
+	if err != nil {
+		return err
+	} else if !contact.Reachable {
+		return interop.ErrNotReachable
+	}
+	return nil
+}
+
+// resolveError is what the user reads, in the bot's answer as well as through the provisioning interface.
+func resolveError(gatekeeper string, err error) error {
+	code, status := mautrix.MUnknown.ErrCode, http.StatusBadGateway
+	switch {
+	case errors.Is(err, interop.ErrInvalidPhone):
+		code, status = mautrix.MInvalidParam.ErrCode, http.StatusBadRequest
+	case errors.Is(err, interop.ErrUnknownContact):
+		code, status = mautrix.MNotFound.ErrCode, http.StatusNotFound
+	case errors.Is(err, interop.ErrNotReachable):
+		code, status = mautrix.MForbidden.ErrCode, http.StatusForbidden
+	}
+	return bridgev2.RespError{ErrCode: code, Err: textResolveFailed(gatekeeper, err), StatusCode: status}
+}

@@ -1,0 +1,110 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+
+	"maunium.net/go/mautrix/id"
+
+	"postern/interop"
+)
+
+// What users read, apart from the causes, which are logged.
+
+const textUnencryptedCommand = "This room is not encrypted, so I do not read commands in it: others on the servers could " +
+	"read them too. Please turn encryption on in the room's settings, or start a new encrypted chat with me."
+
+// consentVersion is stored with every yes. It goes up when consentText changes in what it means.
+const consentVersion = 1
+
+// consentText says what enlisting means. It is Markdown.
+func consentText(gatekeeper *interop.Gatekeeper, user id.UserID, domain string) string {
+	return fmt.Sprintf(`**Enlisting with %[1]s**
+
+You are about to make yourself reachable for people on %[1]s, through the interface that the EU Digital Markets Act makes it offer.
+
+* %[1]s learns your Matrix ID, %[2]s, the network address of this bridge, and when you send and receive messages and to whom.
+* People on %[1]s who have third-party chats turned on can then write to you, and you to them.
+* Messages between this bridge and their phones are end-to-end encrypted. The bridge, run by the administrator of %[3]s, decrypts them to pass them on, encrypted again, to your Matrix rooms. You have to trust it with them.
+* Your partner's phone decides how long they keep what you write. What they delete may stay here, and the other way round.
+* If the bridge does not connect for 30 days, %[1]s forgets you. You can leave at any time with the command `+"`logout`"+`.`,
+		gatekeeper.Name, user, domain)
+}
+
+func textWelcome(gatekeeper *interop.Gatekeeper) string {
+	return fmt.Sprintf("You are enlisted with %s. Write `start-chat` and a phone number in international form, such as "+
+		"`start-chat +49 151 12345678`, to begin a chat. Your chats are collected in a space named \"%s\".", gatekeeper.Name, spaceName)
+}
+
+const textDeclined = "You did not agree, so nothing was done and nothing was sent."
+
+// textForeignUser is for users of other homeservers.
+func textForeignUser(domain string) string {
+	return fmt.Sprintf("Only users of %[1]s can enlist here: the agreement with a gatekeeper covers one server's own users, "+
+		"and this bridge belongs to %[1]s. Please ask the administrator of your own server for a bridge.", domain)
+}
+
+const textUnknownFlow = "This bridge has no such gatekeeper. Write `login` to see which it has."
+
+// textEnlistFailed says why an enlistment did not work and what can be done.
+func textEnlistFailed(gatekeeper *interop.Gatekeeper, err error) string {
+	var refused *interop.EnlistError
+	if !errors.As(err, &refused) {
+		return fmt.Sprintf("%s could not be reached. Nothing is lost; please try again later.", gatekeeper.Name)
+	}
+	switch refused.Reason {
+	case "bad_integrator":
+		return fmt.Sprintf("%s does not know this bridge's integrator number. Please tell the administrator.", gatekeeper.Name)
+	case "bad_token":
+		return fmt.Sprintf("%s did not accept this bridge's word for who you are. Please tell the administrator: the gatekeeper "+
+			"must be able to fetch the bridge's public keys, and the clock must be right.", gatekeeper.Name)
+	case "bad_identifier":
+		return fmt.Sprintf("%s does not accept your Matrix ID. Please tell the administrator.", gatekeeper.Name)
+	case "old_version":
+		return fmt.Sprintf("%s wants a newer version of this bridge. Please tell the administrator to update it.", gatekeeper.Name)
+	case "temporarily_unavailable":
+		return fmt.Sprintf("%s cannot enlist anyone at the moment. Please try again later.", gatekeeper.Name)
+	case "bad_request", "bad_signature":
+		return fmt.Sprintf("%s did not understand the enlistment. That is a fault of this bridge; please tell the administrator.", gatekeeper.Name)
+	default:
+		return fmt.Sprintf("%s refused the enlistment with the reason %.64q. Please tell the administrator.", gatekeeper.Name, refused.Reason)
+	}
+}
+
+// mayEnlistLater tells whether the same enlistment may succeed at another time, so that its keys are kept.
+func mayEnlistLater(err error) bool {
+	var refused *interop.EnlistError
+	return !errors.As(err, &refused) || refused.Reason == "temporarily_unavailable"
+}
+
+// textSendFailed says why a message was not delivered and what can be done.
+func textSendFailed(gatekeeper string, err error) string {
+	switch {
+	case errors.Is(err, interop.ErrNotReachable):
+		return fmt.Sprintf("The recipient does not accept third-party chats. They can turn them on in %s's settings; then send it again.", gatekeeper)
+	case errors.Is(err, interop.ErrUnknownContact):
+		return fmt.Sprintf("%s no longer knows the recipient. Please check the phone number.", gatekeeper)
+	case errors.Is(err, interop.ErrTooLarge):
+		return "It is too large. Please send it in smaller pieces."
+	case errors.Is(err, interop.ErrNotEnlisted):
+		return fmt.Sprintf("You are not enlisted with %s any more. Please write `login` to the bot, then send it again.", gatekeeper)
+	default:
+		return fmt.Sprintf("%s refused it. Please send it again; if that does not help, tell the administrator of the bridge.", gatekeeper)
+	}
+}
+
+// textResolveFailed says why a chat cannot be started.
+func textResolveFailed(gatekeeper string, err error) string {
+	switch {
+	case errors.Is(err, interop.ErrInvalidPhone):
+		return "That is not a phone number in international form. Please write it with a plus and the country code, such as +49 151 12345678."
+	case errors.Is(err, interop.ErrUnknownContact):
+		return fmt.Sprintf("Nobody on %s has this phone number.", gatekeeper)
+	case errors.Is(err, interop.ErrNotReachable):
+		return fmt.Sprintf("This person is on %s but does not accept third-party chats. They can turn them on in its settings.", gatekeeper)
+	case errors.Is(err, interop.ErrNotConnected):
+		return fmt.Sprintf("%s cannot be reached at the moment. Please try again in a minute.", gatekeeper)
+	default:
+		return fmt.Sprintf("%s did not answer as expected. Please try again in a minute.", gatekeeper)
+	}
+}
