@@ -2,24 +2,32 @@ package interop
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
-	"time"
+	"sync"
 
 	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"postern/interop/wire"
 )
 
 // Options are what a client is made of. All fields without a default must be set.
 type Options struct {
+	// Gatekeeper is shared by all clients of a process.
 	Gatekeeper *Gatekeeper
-	Account    Account
-	Store      Store
-	Tokens     TokenSource
-	Handler    Handler
-	Log        zerolog.Logger
+	// Account is the enlistment to connect with. The signed prekey in its keys is copied to an empty store.
+	Account Account
+	// Store keeps this account's state and nothing else's. Only one client may use it at a time.
+	Store   Store
+	Tokens  TokenSource
+	Handler Handler
+	Log     zerolog.Logger
 	// Clock is for tests; nil is the real one.
 	Clock Clock
+	// Jitter is for tests: numbers of at least 0 and under 1, safe for concurrent use; nil is random.
+	Jitter func() float64
 	// HTTPClient dials the websocket and fetches pictures. Shared by all clients of a process. Default http.DefaultClient.
 	HTTPClient *http.Client
 	// ReadReceipts tells the gatekeeper whether this user sends read receipts.
@@ -35,52 +43,91 @@ type Contact struct {
 	Reachable bool
 }
 
-// Picture is a contact's profile picture.
-type Picture struct {
-	ID  string
-	URL string
-}
+// Client keeps one account's chat channel. All methods are safe for concurrent use, but Stop and Leave must not be called
+// by a handler, since they wait for it.
+//
+// While it is connected and idle, a client owns one goroutine, which reads the channel. Everything else runs only while
+// there is work: a worker for each chat with events to handle, a sender, and one each for acks to store, for the
+// set-up after a login and for retry receipts. All end with Stop.
+type Client struct {
+	Options
+	sessions *sessions
 
-// Client keeps one account's chat channel. All methods are safe for concurrent use.
-type Client struct{}
+	// sending makes the order of Enqueue that of Send's callers, even on stores whose transactions overlap.
+	sending sync.Mutex
+
+	mu      sync.Mutex
+	current *run // the latest, which may have ended; nil before the first Start
+}
 
 // NewClient makes a client that is not connected and owns nothing but its options.
-func NewClient(options Options) *Client { return nil }
+func NewClient(options Options) *Client {
+	if options.Clock == nil {
+		options.Clock = systemClock{}
+	}
+	if options.Jitter == nil {
+		options.Jitter = rand.Float64
+	}
+	if options.HTTPClient == nil {
+		options.HTTPClient = http.DefaultClient
+	}
+	options.Log = options.Log.With().
+		Str("gatekeeper", options.Gatekeeper.ID).
+		Str("account", wire.FormatJID(options.Account.JID)).
+		Logger()
+	return &Client{
+		Options:  options,
+		sessions: newSessions(options.Store, newLocalIdentity(&options.Account.Keys)),
+	}
+}
 
-// Start connects and returns at once; what happens is told to the handler. Starting a started client does nothing.
-func (c *Client) Start() {}
+// Start connects and returns at once; what happens is told to the handler. Starting a started client does nothing. A
+// client that was stopped, or that ended, can be started again.
+func (c *Client) Start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var before *run
+	if c.current != nil {
+		if !c.current.isEnding() {
+			return
+		}
+		before = c.current
+	}
+	c.current = newRun(c)
+	go c.current.loop(before)
+}
 
-// Stop disconnects and waits, as long as ctx allows, until no handler call is running and all state is stored.
-func (c *Client) Stop(ctx context.Context) error { return nil }
+// Stop disconnects and waits, as long as ctx allows, until no handler call is running and all state is stored. When ctx
+// ends first, the contexts of running handler calls are cancelled and ctx's error is returned.
+//
+// Events that no handler call was made for come again after the next Start.
+func (c *Client) Stop(ctx context.Context) error {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	if current == nil {
+		return nil
+	}
+	current.stop()
+	select {
+	case <-current.done:
+		return nil
+	case <-ctx.Done():
+		current.abandon()
+		return fmt.Errorf("failed to stop the client in time: %w", ctx.Err())
+	}
+}
 
 // IsConnected tells whether the login succeeded and the channel is up.
-func (c *Client) IsConnected() bool { return false }
+func (c *Client) IsConnected() bool { return c.connected() != nil }
 
-// Send stores the message in the outbox and returns; it is sent in order as soon as the channel is up, and its fate
-// comes as a [SendResult]. A second call with the same id does nothing. ref is carried to the result.
-// Fails only if the message cannot be stored or is over 64 KiB ([ErrTooLarge]).
-func (c *Client) Send(ctx context.Context, chat types.JID, id types.MessageID, message *waE2E.Message, ref string) error {
-	return nil
+// connected returns the connection if the channel is up, otherwise nil.
+func (c *Client) connected() *connection {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	if current == nil {
+		return nil
+	}
+	return current.connected()
 }
-
-// SendReceipt tells a contact that their messages were read or played. Needs the channel.
-func (c *Client) SendReceipt(ctx context.Context, chat types.JID, ids []types.MessageID, kind ReceiptType, at time.Time) error {
-	return nil
-}
-
-// SendChatState tells a contact that the user types or stopped. Needs the channel; nothing is stored.
-func (c *Client) SendChatState(ctx context.Context, chat types.JID, composing bool) error { return nil }
-
-// Resolve looks a phone number up. phone is as people write it; spaces, dots, dashes and parentheses are dropped.
-// Errors: ErrInvalidPhone, ErrUnknownContact, ErrNotConnected.
-func (c *Client) Resolve(ctx context.Context, phone string) (*Contact, error) { return nil, nil }
-
-// Picture returns the contact's picture, or nil if there is none or it is not shown to us.
-func (c *Client) Picture(ctx context.Context, contact types.JID) (*Picture, error) { return nil, nil }
-
-// Leave asks the gatekeeper to delete the enlistment and stops the client.
-func (c *Client) Leave(ctx context.Context) error { return nil }
-
-// MessageID returns the id for a message with the given reference: the same reference always gives the same id, so
-// that what is sent again after a crash is known as the same message.
-func MessageID(account types.JID, ref string) types.MessageID { return "" }

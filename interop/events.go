@@ -42,11 +42,14 @@ type Message struct {
 	Message *waE2E.Message
 }
 
-// Undecryptable is a message that could not be decrypted. A retry receipt was sent already.
+// Undecryptable is a message that could not be decrypted. If that can help, a retry receipt was sent already. It comes once
+// for a message, or again after a restart.
 type Undecryptable struct {
 	MessageInfo
 	// Reason is for the log; it holds no content.
 	Reason error
+	// Hide is the sender's wish that nothing is shown in its place: it is a reaction, an edit or the like.
+	Hide bool
 }
 
 // ReceiptType tells what a contact did with our messages.
@@ -85,7 +88,8 @@ type ContactChanged struct {
 	Contact types.JID
 }
 
-// SendResult is the fate of a message given to Send: accepted by the gatekeeper, or refused for good.
+// SendResult is the fate of a message given to Send: accepted by the gatekeeper, or refused for good. It comes at least
+// once: again if the program ended before the end of the message was stored. It is in order with the chat's other events.
 type SendResult struct {
 	ID   types.MessageID
 	Chat types.JID

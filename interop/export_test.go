@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 )
@@ -29,6 +30,45 @@ func NewParty(address types.JID, store Store, oneTimeKeys int) *Party {
 		}
 	}
 	return party
+}
+
+// PartyOf is the party of an account whose store already exists or is filled later: for its public keys.
+func PartyOf(address types.JID, store Store, keys Keys) *Party {
+	party := &Party{Address: address, keys: keys, store: store}
+	party.sessions = newSessions(store, newLocalIdentity(&keys))
+	return party
+}
+
+// BundleNodes returns the keys of the party as the gatekeeper gives them out; oneTimeID 0 is without a one-time key.
+func (p *Party) BundleNodes(oneTimeID uint32) []waBinary.Node {
+	nodes := []waBinary.Node{
+		registrationNode(p.keys.RegistrationID),
+		{Tag: "type", Content: []byte{djbType}},
+		{Tag: "identity", Content: p.keys.Identity.Pub[:]},
+		signedPreKeyNode(&p.keys.SignedPreKey),
+	}
+	if oneTimeID != 0 {
+		if key, _ := p.store.LoadPreKey(context.Background(), oneTimeID); key != nil {
+			nodes = append(nodes, preKeyNode(*key))
+		}
+	}
+	return nodes
+}
+
+// UseBundle starts a new session with a peer from the keys in a stanza.
+func (p *Party) UseBundle(ctx context.Context, from types.JID, node *waBinary.Node, plaintext []byte) (Ciphertext, error) {
+	bundle, err := parseBundle(node)
+	if err != nil {
+		return Ciphertext{}, err
+	}
+	result, err := p.sessions.encrypt(ctx, []plainMessage{{plaintext: plaintext, devices: []types.JID{from}}}, map[types.JID]*preKeyBundle{from: bundle}, true)
+	if err != nil {
+		return Ciphertext{}, err
+	} else if err = result.refused[from]; err != nil {
+		return Ciphertext{}, err
+	}
+	sent := result.messages[0][0]
+	return Ciphertext{Kind: string(sent.kind), Data: sent.ciphertext}, nil
 }
 
 // Restart forgets what is in memory.

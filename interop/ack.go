@@ -1,0 +1,94 @@
+package interop
+
+import (
+	"errors"
+	"fmt"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Codes of a message's ack that have a meaning of their own; see docs/protocol.md.
+const (
+	ackUnknownContact = 404
+	ackNotReachable   = 403
+	ackStaleDevices   = 409
+	ackTooLarge       = 413
+	ackMalformed      = 479
+)
+
+// handleAck learns the fate of a message. Acks of other stanzas are of no interest.
+func (c *connection) handleAck(node *waBinary.Node) {
+	if attr(node, "class") != "message" {
+		return
+	}
+	o := &c.run.outbox
+	message := o.untrack(attr(node, "id"), c)
+	if message == nil {
+		return // of a retry, or of an earlier connection
+	}
+	code := intAttr(node, "error")
+	if attr(node, "error") == "" {
+		o.finish(message, nil)
+	} else {
+		if code == ackStaleDevices {
+			c.run.devices.forget(message.chat)
+		}
+		o.refuse(message, &StanzaError{Code: code, Text: "message refused"})
+	}
+	o.mu.Lock()
+	o.releaseIfReady(message.chat)
+	if o.unacked <= sendWindow/2 {
+		o.wakeLocked()
+	}
+	o.mu.Unlock()
+}
+
+// untrack takes a message off the wire; it stays tracked until it is settled. It returns nil if the message was not
+// written to this connection.
+func (o *outbox) untrack(id types.MessageID, from *connection) *tracked {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	message := o.tracked[id]
+	if message == nil || message.connection != from {
+		return nil
+	}
+	message.connection = nil
+	o.unacked--
+	return message
+}
+
+// verdict tells whether a reason that a message was refused for is final, and what the sender of it is told if so.
+func verdict(reason error) (final error, permanent bool) {
+	var refusal *StanzaError
+	switch {
+	case errors.Is(reason, errNoDevices):
+		return fmt.Errorf("%w: %w", ErrUnknownContact, reason), false
+	case errors.Is(reason, errNoKeys):
+		return fmt.Errorf("%w: %w", ErrNotReachable, reason), false
+	case !errors.As(reason, &refusal):
+		return reason, false
+	}
+	switch {
+	case refusal.Code == ackUnknownContact:
+		return fmt.Errorf("%w: %w", ErrUnknownContact, refusal), true
+	case refusal.Code == ackNotReachable:
+		return fmt.Errorf("%w: %w", ErrNotReachable, refusal), true
+	case refusal.Code == ackTooLarge:
+		return fmt.Errorf("%w: %w", ErrTooLarge, refusal), true
+	case refusal.Code == ackStaleDevices:
+		return refusal, false
+	default: // 4xx are ours, among them ackMalformed; 5xx and what is unknown are the gatekeeper's and may pass
+		return refusal, refusal.Code >= 400 && refusal.Code < 500
+	}
+}
+
+// isOfMessage tells whether a reason that may pass is about the message or its chat, so that trying for ever would
+// block what comes after it. Others are troubles of the gatekeeper's, which may take as long as they take.
+func isOfMessage(reason error) bool {
+	var refusal *StanzaError
+	if errors.As(reason, &refusal) {
+		return refusal.Code == ackStaleDevices
+	}
+	return errors.Is(reason, errNoDevices) || errors.Is(reason, errNoKeys)
+}

@@ -1,0 +1,43 @@
+package interop
+
+import "time"
+
+const (
+	// reconnectMin and reconnectMax bound the pause before the next try to connect.
+	reconnectMin = time.Second
+	reconnectMax = 5 * time.Minute
+	// stableAfter is how long a connection must have lasted to count as a success. A gatekeeper that accepts logins and
+	// then drops them is not to be asked every second by every client.
+	stableAfter = 5 * time.Second
+)
+
+// backoff makes the pauses between tries: each is a random part of a range that doubles up to a cap ("full jitter"),
+// so that clients that were dropped together do not come back together. The zero limits are those for connecting.
+type backoff struct {
+	clock       Clock
+	jitter      func() float64
+	first, most time.Duration
+	failures    int
+	since       time.Time // of the last success; zero if there is none to judge
+}
+
+// succeeded notes a success, which counts once it has lasted.
+func (b *backoff) succeeded() { b.since = b.clock.Now() }
+
+// next returns the pause before the next try: over 0, at most the cap.
+func (b *backoff) next() time.Duration {
+	if !b.since.IsZero() && b.clock.Now().Sub(b.since) >= stableAfter {
+		b.failures = 0
+	}
+	b.since = time.Time{}
+	first, most := b.first, b.most
+	if first == 0 {
+		first, most = reconnectMin, reconnectMax
+	}
+	limit := most
+	if b.failures < 16 && first<<b.failures < most { // 16 doublings are over any cap used here
+		limit = first << b.failures
+	}
+	b.failures++
+	return time.Duration(float64(limit)*b.jitter()) + time.Millisecond
+}

@@ -1,0 +1,91 @@
+package interop
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	// keepaliveMin and keepaliveMax bound the pause between two looks at the channel. Those of WhatsApp's own clients.
+	keepaliveMin = 20 * time.Second
+	keepaliveMax = 30 * time.Second
+	// keepaliveDeadline is how long anything at all may take to arrive after a ping.
+	keepaliveDeadline = 10 * time.Second
+	// ackDeadline is how long the gatekeeper may take to acknowledge a message. It is checked at every look, so it may
+	// take keepaliveMax longer to be noticed.
+	ackDeadline = 30 * time.Second
+)
+
+var (
+	errSilent     = errors.New("gatekeeper does not answer")
+	errAckOverdue = errors.New("gatekeeper does not acknowledge messages")
+)
+
+// keepalive is the timer that looks after a connection; a goroutine runs only while it looks. Guarded by connection.mu.
+type keepalive struct {
+	timer    Timer
+	pingedAt time.Time // zero if no ping waits for an answer
+	sessions uint64    // the session cache's clock at the last look
+}
+
+func (k *keepalive) stop() {
+	if k.timer != nil {
+		k.timer.Stop()
+	}
+}
+
+// startKeepalive begins to look after the connection, until it is closed.
+func (c *connection) startKeepalive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		c.scheduleLook(c.keepalivePause())
+	}
+}
+
+func (c *connection) keepalivePause() time.Duration {
+	return keepaliveMin + time.Duration(c.run.client.Jitter()*float64(keepaliveMax-keepaliveMin))
+}
+
+// scheduleLook sets the timer. Callers hold mu.
+func (c *connection) scheduleLook(pause time.Duration) {
+	c.keepalive.timer = c.run.client.Clock.AfterFunc(pause, c.look)
+}
+
+// look checks for signs of life and pings if there were none lately. Any stanza is a sign of life.
+func (c *connection) look() {
+	now := c.run.client.Clock.Now()
+	lastInbound := time.Unix(0, c.lastInbound.Load())
+	overdue := c.run.outbox.oldestUnacked(c)
+
+	c.mu.Lock()
+	if c.cause != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.keepalive.sessions = c.run.client.sessions.shrink(c.keepalive.sessions)
+	var problem error
+	ping := false
+	switch pinged := c.keepalive.pingedAt; {
+	case !pinged.IsZero() && lastInbound.Before(pinged):
+		problem = errSilent
+	case !overdue.IsZero() && now.Sub(overdue) > ackDeadline:
+		problem = errAckOverdue
+	case now.Sub(lastInbound) >= keepaliveMin:
+		ping = true
+		c.keepalive.pingedAt = now
+		c.scheduleLook(keepaliveDeadline)
+	default:
+		c.keepalive.pingedAt = time.Time{}
+		c.scheduleLook(c.keepalivePause())
+	}
+	c.mu.Unlock()
+
+	if problem != nil {
+		c.close(problem)
+	} else if ping {
+		if id, ok := c.expect(nil); ok {
+			c.writeLogged(requestNode(id, request{namespace: "w:p", kind: "get"}))
+		}
+	}
+}

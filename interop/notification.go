@@ -1,0 +1,48 @@
+package interop
+
+import (
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// handleNotification takes in what the gatekeeper tells about contacts and about our own keys.
+func (c *connection) handleNotification(node *waBinary.Node) {
+	from := jidAttr(node, "from")
+	contact := from.ToNonAD()
+	switch attr(node, "type") {
+	case "encrypt":
+		if count := child(node, "count"); count != nil && from.User == "" {
+			left := max(0, intAttr(count, "value"))
+			c.run.spawn(func() {
+				if err := c.topUpPreKeys(c.run.ctx, left); err != nil {
+					c.run.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
+				}
+			})
+		} else if child(node, "identity") != nil && isContact(from) {
+			if err := c.dropSession(from); err != nil {
+				c.close(err) // the notification comes again
+				return
+			}
+			c.run.devices.forget(contact)
+		}
+	case "devices":
+		c.run.devices.forget(contact)
+	case "picture":
+		if isContact(from) {
+			event := &ContactChanged{Contact: contact}
+			c.run.queues.add(contact, job{run: func() { c.run.tell(event) }})
+		}
+	}
+	c.acknowledge(node)
+}
+
+// dropSession forgets the session with a device whose identity key is said to have changed, so that the next message
+// fetches the new key. Whether the key did change is seen then, and told then: the gatekeeper's word alone is no event,
+// or everybody would be warned twice.
+func (c *connection) dropSession(device types.JID) error {
+	sessions := c.run.client.sessions
+	address := AddressOf(device)
+	held := sessions.hold(address)
+	defer held.release()
+	return held.delete(c.run.handling, address)
+}

@@ -1,0 +1,235 @@
+package interop
+
+import (
+	"errors"
+	"fmt"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+
+	"postern/interop/wire"
+)
+
+// errNoKeys: none of a contact's devices has keys that a message can be encrypted with.
+var errNoKeys = errors.New("no device of the contact can be encrypted for")
+
+// work is the sender goroutine. It ends when there is nothing to send, or nothing may be sent for now; whatever changes
+// that wakes it up again.
+func (o *outbox) work() {
+	for {
+		o.mu.Lock()
+		connection := o.run.connected()
+		if !o.canSend() || connection == nil {
+			o.working = false
+			o.mu.Unlock()
+			return
+		}
+		o.again = false
+		cursor, room := o.cursor, min(sendBatch, sendWindow-o.unacked)
+		o.mu.Unlock()
+
+		pending, err := o.run.client.Store.PendingMessages(o.run.handling, cursor, room)
+		if err != nil {
+			o.run.log.Error().Err(err).Msg("Failed to load pending messages")
+			o.pauseFor(holdMin)
+			continue
+		}
+		batch, more := o.take(pending, cursor)
+		if len(batch) > 0 {
+			o.send(connection, batch)
+		} else if !more {
+			return
+		}
+	}
+}
+
+// take moves the cursor over the messages that were loaded and returns those to be sent now. more is false if there is
+// nothing left to look at, in which case the sender counts as ended.
+func (o *outbox) take(pending []Outgoing, cursor int64) (batch []Outgoing, more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(pending) == 0 {
+		if o.again {
+			return nil, true
+		}
+		o.working = false
+		return nil, false
+	}
+	if o.cursor == cursor { // else it was set back in the meantime
+		o.cursor = pending[len(pending)-1].Seq
+	}
+	for _, message := range pending {
+		if o.tracked[message.ID] == nil && !o.isHeld(message.Chat, message.Seq) {
+			batch = append(batch, message)
+		}
+	}
+	return batch, true
+}
+
+// send encrypts and writes messages. What cannot be sent now makes its chat wait; what never can be fails.
+func (o *outbox) send(connection *connection, batch []Outgoing) {
+	chats := distinctChats(batch)
+	devices, problems, err := connection.devicesOf(o.run.ctx, chats)
+	if err != nil {
+		o.postpone(batch, err)
+		return
+	}
+	var ready []Outgoing
+	for _, message := range batch {
+		if problem := problems[message.Chat]; problem != nil {
+			o.refused(message, problem)
+		} else {
+			ready = append(ready, message)
+		}
+	}
+	if len(ready) == 0 {
+		return
+	}
+	result, err := o.encrypt(connection, ready, devices)
+	var ofStore *storeError
+	if errors.As(err, &ofStore) {
+		o.run.log.Error().Err(err).Msg("Failed to encrypt messages")
+		o.pauseFor(holdMin)
+		return
+	} else if err != nil {
+		o.postpone(ready, err)
+		return
+	}
+	for device, reason := range result.refused {
+		o.run.log.Warn().Err(reason).Stringer("device", AddressOf(device)).Msg("Prekeys of the device cannot be used")
+	}
+	o.run.reportIdentities(result.changed)
+	o.write(connection, ready, result.messages)
+}
+
+// encrypt makes the ciphertexts for all devices, after fetching the prekeys of those that have no session.
+func (o *outbox) encrypt(connection *connection, messages []Outgoing, devices map[types.JID][]types.JID) (encryption, error) {
+	sessions := o.run.client.sessions
+	var all []types.JID
+	for _, list := range distinctChats(messages) {
+		all = append(all, devices[list]...)
+	}
+	missing, err := sessions.missing(o.run.handling, all)
+	if err != nil {
+		return encryption{}, err
+	}
+	var bundles map[types.JID]*preKeyBundle
+	if len(missing) > 0 {
+		if bundles, err = connection.fetchBundles(o.run.ctx, missing); err != nil {
+			return encryption{}, err
+		}
+	}
+	plain := make([]plainMessage, len(messages))
+	for i, message := range messages {
+		plain[i] = plainMessage{plaintext: message.Plaintext, devices: devices[message.Chat]}
+	}
+	return sessions.encrypt(o.run.handling, plain, bundles, false)
+}
+
+// write sends what was encrypted. Messages are tracked before they are written, since the ack may come at once.
+func (o *outbox) write(connection *connection, messages []Outgoing, ciphertexts [][]encrypted) {
+	nodes := make([]waBinary.Node, 0, len(messages))
+	sent := make([]Outgoing, 0, len(messages))
+	for i, message := range messages {
+		if len(ciphertexts[i]) == 0 {
+			o.refused(message, errNoKeys)
+			continue
+		}
+		o.mu.Lock()
+		held := o.isHeld(message.Chat, message.Seq) // by one of this batch
+		o.mu.Unlock()
+		if !held {
+			nodes = append(nodes, messageNode(&message, kindOf(message.Plaintext), ciphertexts[i]))
+			sent = append(sent, message)
+		}
+	}
+	if len(sent) == 0 {
+		return
+	}
+	now := o.run.client.Clock.Now()
+	o.mu.Lock()
+	if o.run.connected() != connection {
+		o.mu.Unlock()
+		return // too late: what is pending is sent again on the next connection
+	}
+	if o.tracked == nil {
+		o.tracked = make(map[types.MessageID]*tracked)
+	}
+	for _, message := range sent {
+		o.tracked[message.ID] = &tracked{
+			id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, connection: connection, written: now,
+		}
+	}
+	o.unacked += len(sent)
+	o.mu.Unlock()
+
+	err := connection.write(nodes...)
+	if !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrEncode) {
+		return // written, or the connection is closed and all of it is sent again on the next
+	}
+	for i, node := range nodes { // one of them is at fault
+		if err = connection.write(node); errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEncode) {
+			if tracked := o.untrack(sent[i].ID, connection); tracked != nil {
+				o.finish(tracked, fmt.Errorf("%w: %w", ErrTooLarge, err))
+			}
+		}
+	}
+}
+
+// postpone makes the chats of messages wait because the gatekeeper did not answer or the connection ended.
+func (o *outbox) postpone(messages []Outgoing, reason error) {
+	o.run.log.Warn().Err(reason).Int("messages", len(messages)).Msg("Failed to send, trying again")
+	for _, message := range messages {
+		o.holdChat(message.Chat, "", message.Seq)
+	}
+}
+
+// refused handles a message that cannot be sent for a reason of its own.
+func (o *outbox) refused(message Outgoing, reason error) {
+	o.mu.Lock()
+	held := o.isHeld(message.Chat, message.Seq)
+	o.mu.Unlock()
+	if held {
+		return // its turn comes after the one before it
+	}
+	o.refuse(&tracked{id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq}, reason)
+}
+
+// refuse fails a message that was refused for good and makes its chat wait otherwise, until it was tried often enough.
+func (o *outbox) refuse(message *tracked, reason error) {
+	final, permanent := verdict(reason)
+	if !permanent {
+		tries := o.holdChat(message.chat, message.id, message.seq)
+		o.run.log.Warn().Err(reason).Str("message_id", message.id).Int("tries", tries).Msg("Message refused for now")
+		if tries < maxTries || !isOfMessage(reason) {
+			return
+		}
+	}
+	o.mu.Lock()
+	if o.tracked == nil {
+		o.tracked = make(map[types.MessageID]*tracked)
+	}
+	o.tracked[message.id] = message // it is being settled
+	o.mu.Unlock()
+	o.finish(message, final)
+}
+
+func distinctChats(messages []Outgoing) []types.JID {
+	var chats []types.JID
+	seen := make(map[types.JID]bool, 1)
+	for _, message := range messages {
+		if !seen[message.Chat] {
+			seen[message.Chat] = true
+			chats = append(chats, message.Chat)
+		}
+	}
+	return chats
+}
+
+// reportIdentities tells about devices that have a new identity key, each before what comes next in its chat.
+func (r *run) reportIdentities(devices []types.JID) {
+	for _, device := range devices {
+		event := &IdentityChanged{Contact: device, Timestamp: r.client.Clock.Now()}
+		r.queues.add(device.ToNonAD(), job{run: func() { r.tell(event) }})
+	}
+}

@@ -1,0 +1,43 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// receivedKept is how long hashes of delivered messages are kept: longer than a message can wait in the gatekeeper's
+// mailbox, which is 30 days.
+const receivedKept = 40 * 24 * time.Hour
+
+// setUp does what follows a login: it makes sure that contacts can start sessions, and asks for what waits. It runs in a
+// goroutine of its own, since the answers are read by the connection's.
+func (c *connection) setUp() {
+	r := c.run
+	if err := r.ensureSignedPreKey(r.handling); err != nil {
+		// Without it the first message of every new contact would be undecryptable.
+		c.close(err)
+		return
+	}
+	if err := c.activate(r.ctx); err != nil {
+		c.close(fmt.Errorf("failed to ask for messages: %w", err))
+		return
+	}
+	if err := c.rotateSignedPreKey(r.ctx); err != nil {
+		r.log.Warn().Err(err).Msg("Failed to renew the signed prekey, trying again at the next login")
+	}
+	if err := c.topUpPreKeys(r.ctx, -1); err != nil {
+		r.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
+	}
+	if err := r.client.Store.PruneReceived(r.handling, r.client.Clock.Now().Add(-receivedKept)); err != nil {
+		r.log.Warn().Err(err).Msg("Failed to forget old deliveries")
+	}
+}
+
+// activate tells the gatekeeper to deliver messages.
+func (c *connection) activate(ctx context.Context) error {
+	_, err := c.ask(ctx, request{namespace: "passive", kind: "set", content: []waBinary.Node{{Tag: "active"}}})
+	return err
+}
