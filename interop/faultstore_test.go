@@ -6,7 +6,11 @@ import (
 	"sync/atomic"
 
 	"postern/interop"
+	"postern/interop/memstore"
 )
+
+// newStore makes an empty store.
+func newStore() interop.Store { return memstore.New() }
 
 var errStoreDown = errors.New("store is down")
 
