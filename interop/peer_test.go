@@ -32,6 +32,15 @@ type peer struct {
 	root  wire.KeyPair
 	url   *url.URL
 	links chan *link
+	mu    sync.Mutex
+	also  []func(iq *waBinary.Node) *waBinary.Node
+}
+
+// answerAlso answers some requests, on every connection from now on.
+func (p *peer) answerAlso(answer func(iq *waBinary.Node) *waBinary.Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.also = append(p.also, answer)
 }
 
 // link is one connection to a client.
@@ -45,7 +54,8 @@ type link struct {
 	answer func(iq *waBinary.Node) *waBinary.Node
 	mu     sync.Mutex
 	closed chan struct{} // when reading ended
-	active chan struct{} // when the client asked for messages
+	ready  chan struct{} // when the client asked how many prekeys are left, the last thing after a login
+	asked  sync.Once
 	// lax links are cut by the test, which may leave stanzas unread.
 	lax bool
 }
@@ -67,8 +77,13 @@ func newPeer(t *testing.T) *peer {
 		}
 		readers.Add(1)
 		defer readers.Done()
-		l := &link{t: t, conn: conn, static: clientStatic, payload: &waWa6.ClientPayload{}, inbox: make(chan *waBinary.Node, 20000), closed: make(chan struct{}), active: make(chan struct{})}
+		l := &link{t: t, conn: conn, static: clientStatic, payload: &waWa6.ClientPayload{}, inbox: make(chan *waBinary.Node, 20000), closed: make(chan struct{}), ready: make(chan struct{})}
 		l.answer = l.answerSetUp
+		p.mu.Lock()
+		for _, answer := range p.also {
+			l.answerAlso(answer)
+		}
+		p.mu.Unlock()
 		if err = proto.Unmarshal(payload, l.payload); err != nil {
 			t.Errorf("login payload: %v", err)
 		}
@@ -112,13 +127,11 @@ func (l *link) read() {
 // answerSetUp answers what every client asks after a login.
 func (l *link) answerSetUp(iq *waBinary.Node) *waBinary.Node {
 	switch iq.Attrs["xmlns"] {
-	case "passive":
-		close(l.active)
-		return result(iq)
-	case "w:p":
+	case "passive", "w:p":
 		return result(iq)
 	case "encrypt":
 		if iq.Attrs["type"] == "get" && childOf(iq, "count") != nil {
+			l.asked.Do(func() { close(l.ready) })
 			return result(iq, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": 50}})
 		}
 	}
@@ -183,9 +196,9 @@ func (p *peer) login() *link {
 	l := p.accept()
 	l.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{"t": time.Now().Unix()}})
 	select {
-	case <-l.active:
+	case <-l.ready:
 	case <-time.After(patience):
-		p.t.Fatal("client does not ask for messages")
+		p.t.Fatal("client does not finish its login")
 	}
 	return l
 }

@@ -1,0 +1,671 @@
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"postern/interop"
+)
+
+func text(content string) *waE2E.Message { return &waE2E.Message{Conversation: proto.String(content)} }
+
+func (s *subject) send(chat types.JID, id string) {
+	s.t.Helper()
+	if err := s.Send(context.Background(), chat, id, text("text of "+id), "ref of "+id); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *subject) wantResult(id string, want error) {
+	s.t.Helper()
+	result := waitFor[*interop.SendResult](s.events)
+	if result.ID != id || result.Ref != "ref of "+id || want == nil && result.Err != nil || !errors.Is(result.Err, want) {
+		s.t.Fatalf("got %+v, want %s with error %v", result, id, want)
+	}
+}
+
+func (s *subject) waitState(id string, want interop.OutgoingState) *interop.Outgoing {
+	s.t.Helper()
+	s.stop()
+	message, err := s.store.FindOutgoing(context.Background(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	} else if message == nil || message.State != want {
+		s.t.Fatalf("message %s is %+v, want state %d", id, message, want)
+	}
+	return message
+}
+
+func TestMessageGoesToAllDevices(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 3)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	node := l.next("message")
+	if node.Attrs["to"] != bobJID || node.Attrs["id"] != "A" || node.Attrs["type"] != "text" {
+		t.Errorf("got %s", node.String())
+	}
+	if devices := childOf(node, "participants").GetChildren(); len(devices) != 3 {
+		t.Errorf("message goes to %d devices", len(devices))
+	}
+	for device := range bob.devices {
+		if got := bob.open(s, node, device); got != "text of A" {
+			t.Errorf("device %d got %q", device, got)
+		}
+	}
+	l.sync()
+	s.events.none() // not before the ack
+	l.ack(node, 0)
+	s.wantResult("A", nil)
+	s.waitState("A", interop.OutgoingSent)
+}
+
+// TestEnvelopeOfWhatsAppsIsUnderstood holds the stanza to what WhatsApp clients get.
+func TestEnvelopeTellsTheKind(t *testing.T) {
+	key := &waCommon.MessageKey{ID: proto.String("X")}
+	for name, test := range map[string]struct {
+		message                    *waE2E.Message
+		kind, media, edit, onFault string
+	}{
+		"Text":     {text("x"), "text", "", "", ""},
+		"Extended": {&waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("x")}}, "text", "", "", ""},
+		"Image":    {&waE2E.Message{ImageMessage: &waE2E.ImageMessage{}}, "media", "image", "", ""},
+		"Voice":    {&waE2E.Message{AudioMessage: &waE2E.AudioMessage{PTT: proto.Bool(true)}}, "media", "ptt", "", ""},
+		"Reaction": {&waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: key, Text: proto.String("x")}}, "reaction", "", "", "hide"},
+		"Unreact":  {&waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: key}}, "reaction", "", "7", "hide"},
+		"Revoke": {&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Key: key, Type: waE2E.ProtocolMessage_REVOKE.Enum(),
+		}}, "text", "", "7", "hide"},
+		"Edit": {&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Key: key, Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), EditedMessage: text("y"),
+		}}, "text", "", "1", "hide"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s, l := started(t)
+			l.answerAlso(answers(newContact(t, bobJID, 1)))
+			if err := s.Send(context.Background(), bobJID, "A", test.message, "ref of A"); err != nil {
+				t.Fatal(err)
+			}
+			node := l.next("message")
+			enc := childOf(node, "participants", "to", "enc")
+			for what, pair := range map[string][2]any{
+				"type": {node.Attrs["type"], test.kind}, "edit": {node.Attrs["edit"], test.edit},
+				"mediatype": {enc.Attrs["mediatype"], test.media}, "decrypt-fail": {enc.Attrs["decrypt-fail"], test.onFault},
+				"v": {enc.Attrs["v"], "2"}, "enc type": {enc.Attrs["type"], "pkmsg"},
+			} {
+				if got, _ := pair[0].(string); got != pair[1] {
+					t.Errorf("%s: got %q, want %q", what, got, pair[1])
+				}
+			}
+		})
+	}
+}
+
+func TestSendIsIdempotent(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	s.send(bobJID, "A")
+	l.sync()
+	s.waitState("A", interop.OutgoingSent)
+	s.events.none()
+}
+
+func TestSendRefusesAtOnce(t *testing.T) {
+	p := newPeer(t)
+	s := newSubject(t, p)
+	for name, test := range map[string]struct {
+		chat types.JID
+		text string
+		want error
+	}{
+		"TooLarge":  {bobJID, strings.Repeat("x", 64<<10), interop.ErrTooLarge},
+		"Group":     {types.NewJID("1-2", types.GroupServer), "x", interop.ErrUnknownContact},
+		"Nobody":    {types.JID{}, "x", interop.ErrUnknownContact},
+		"TheServer": {types.ServerJID, "x", interop.ErrUnknownContact},
+	} {
+		if err := s.Send(context.Background(), test.chat, "A", text(test.text), ""); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if pending, _ := s.store.PendingMessages(context.Background(), 0, 9); len(pending) != 0 {
+		t.Error("a refused message was stored")
+	}
+}
+
+func TestMessagesWaitForTheChannelAndKeepTheirOrder(t *testing.T) {
+	p := newPeer(t)
+	s := newSubject(t, p)
+	for i := range 40 {
+		s.send(bobJID, fmt.Sprint("M", i))
+	}
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	s.Start()
+	l := p.login()
+	for i := range 40 {
+		node := l.next("message")
+		if want := fmt.Sprint("text of M", i); bob.open(s, node, 0) != want {
+			t.Fatalf("message %d is %v", i, node.Attrs["id"])
+		}
+		l.ack(node, 0)
+	}
+	for i := range 40 {
+		s.wantResult(fmt.Sprint("M", i), nil)
+	}
+}
+
+func TestWindowOfUnacknowledgedMessages(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	for i := range 100 {
+		s.send(bobJID, fmt.Sprint("M", i))
+	}
+	var nodes []*waBinary.Node
+	for range 64 {
+		nodes = append(nodes, l.next("message"))
+	}
+	l.sync() // no more until acks come
+	for _, node := range nodes {
+		l.ack(node, 0)
+	}
+	for range 36 {
+		l.ack(l.next("message"), 0)
+	}
+	for i := range 100 {
+		s.wantResult(fmt.Sprint("M", i), nil)
+	}
+}
+
+func TestUnacknowledgedMessagesAreSentAgain(t *testing.T) {
+	p, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	l.answerAlso(answers(bob))
+	for i := range 5 {
+		s.send(bobJID, fmt.Sprint("M", i))
+	}
+	for range 5 {
+		node := l.next("message")
+		if node.Attrs["id"] == "M1" {
+			l.ack(node, 0)
+			s.wantResult("M1", nil)
+		}
+	}
+	l.sync()
+	l.cut()
+	l = p.login()
+	for _, want := range []string{"M0", "M2", "M3", "M4"} {
+		node := l.next("message")
+		if got := bob.open(s, node, 0); got != "text of "+want || node.Attrs["id"] != want {
+			t.Errorf("got %q, want %s", got, want)
+		}
+		l.ack(node, 0)
+		s.wantResult(want, nil)
+	}
+}
+
+// TestKilledBetweenAckAndResult has the message sent and told again; the gatekeeper knows it by its id.
+func TestKilledBetweenAckAndResult(t *testing.T) {
+	p, s, l := started(t, mortal)
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	node := l.next("message")
+	entered, release := make(chan struct{}), make(chan struct{})
+	s.events.intercept(func(context.Context, interop.Event) error {
+		close(entered)
+		<-release
+		return nil
+	})
+	l.ack(node, 0)
+	<-entered
+	s.options.Store.(*mortalStore).die()
+	close(release)
+	s = s.kill()
+	s.Start()
+	l = p.login()
+	node = l.next("message")
+	if got := bob.open(s, node, 0); got != "text of A" || node.Attrs["id"] != "A" {
+		t.Errorf("got %q, %v", got, node.Attrs["id"])
+	}
+	l.ack(node, 0)
+	s.wantResult("A", nil)
+	s.waitState("A", interop.OutgoingSent)
+}
+
+func TestRefusedForGood(t *testing.T) {
+	for code, want := range map[int]error{404: interop.ErrUnknownContact, 403: interop.ErrNotReachable, 413: interop.ErrTooLarge, 479: nil} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			_, s, l := started(t)
+			bob := newContact(t, bobJID, 1)
+			l.answerAlso(answers(bob))
+			s.send(bobJID, "A")
+			l.ack(l.next("message"), code)
+			result := waitFor[*interop.SendResult](s.events)
+			var refusal *interop.StanzaError
+			if !errors.As(result.Err, &refusal) || refusal.Code != code || want != nil && !errors.Is(result.Err, want) {
+				t.Errorf("got %v", result.Err)
+			}
+			s.send(bobJID, "B") // goes on
+			l.ack(l.next("message"), 0)
+			s.wantResult("B", nil)
+			failed := s.waitState("A", interop.OutgoingFailed)
+			if failed.Plaintext != nil || failed.Failure == "" {
+				t.Errorf("got %+v", failed)
+			}
+		})
+	}
+}
+
+// TestRefusedForNowKeepsTheOrder refuses one of several messages on the wire.
+func TestRefusedForNowKeepsTheOrder(t *testing.T) {
+	_, s, l := started(t)
+	bob, carol := newContact(t, bobJID, 1), newContact(t, carolJID, 1)
+	l.answerAlso(answers(bob, carol))
+	for _, id := range []string{"A", "B", "C"} {
+		s.send(bobJID, id)
+	}
+	var nodes []*waBinary.Node
+	for range 3 {
+		nodes = append(nodes, l.next("message"))
+	}
+	l.ack(nodes[0], 503)
+	s.send(bobJID, "D")
+	s.send(carolJID, "X") // another chat does not wait
+	other := l.next("message")
+	if other.Attrs["id"] != "X" {
+		t.Fatalf("got %v", other.Attrs["id"])
+	}
+	l.ack(other, 0)
+	s.wantResult("X", nil)
+	l.ack(nodes[1], 503)
+	l.ack(nodes[2], 503)
+	for _, want := range []string{"A", "B", "C", "D"} {
+		node := l.next("message")
+		if node.Attrs["id"] != want {
+			t.Fatalf("got %v, want %s", node.Attrs["id"], want)
+		}
+		l.ack(node, 0)
+		s.wantResult(want, nil)
+	}
+}
+
+func TestStaleDeviceListIsLookedUpAgain(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	node := l.next("message")
+	grown := newContact(t, bobJID, 2)
+	grown.devices[0] = bob.devices[0]
+	l.answerAlso(answers(grown))
+	l.ack(node, 409)
+	node = l.next("message")
+	for device := range 2 {
+		if got := grown.open(s, node, device); got != "text of A" {
+			t.Errorf("device %d got %q", device, got)
+		}
+	}
+	l.ack(node, 0)
+	s.wantResult("A", nil)
+}
+
+func TestStaleDeviceListForEverFails(t *testing.T) {
+	_, s, l := started(t)
+	l.answerAlso(answers(newContact(t, bobJID, 1)))
+	s.send(bobJID, "A")
+	for range 5 {
+		l.ack(l.next("message"), 409)
+	}
+	result := waitFor[*interop.SendResult](s.events)
+	var refusal *interop.StanzaError
+	if !errors.As(result.Err, &refusal) || refusal.Code != 409 {
+		t.Errorf("got %v", result.Err)
+	}
+}
+
+func TestDevicesNotificationMakesTheListStale(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 2)
+	first := *bob
+	first.devices = bob.devices[:1]
+	l.answerAlso(answers(&first))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	l.answerAlso(answers(bob))
+	l.send(waBinary.Node{Tag: "notification", Attrs: waBinary.Attrs{"type": "devices", "from": bobJID, "id": "N"}, Content: []waBinary.Node{{Tag: "update"}}})
+	l.wantReceipt("ack", "N", "devices")
+	s.send(bobJID, "B")
+	if got := len(childOf(l.next("message"), "participants").GetChildren()); got != 2 {
+		t.Errorf("message goes to %d devices", got)
+	}
+}
+
+func TestContactWithoutDevicesOrKeys(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(node *waBinary.Node)
+		want   error
+	}{
+		"Unknown":   {func(user *waBinary.Node) { user.Content = []waBinary.Node{{Tag: "devices", Content: []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404}}}}} }, interop.ErrUnknownContact},
+		"Forbidden": {func(user *waBinary.Node) { user.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 403}}} }, interop.ErrNotReachable},
+		"NoDevices": {func(user *waBinary.Node) { user.Content = nil }, interop.ErrUnknownContact},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s, l := started(t)
+			bob := newContact(t, bobJID, 1)
+			l.answerAlso(func(iq *waBinary.Node) *waBinary.Node {
+				if iq.Attrs["xmlns"] != "usync" {
+					return nil
+				}
+				user := bob.deviceList()
+				test.change(&user)
+				return result(iq, waBinary.Node{Tag: "usync", Content: []waBinary.Node{{Tag: "list", Content: []waBinary.Node{user}}}})
+			})
+			s.send(bobJID, "A")
+			s.wantResult("A", test.want)
+		})
+	}
+	t.Run("NoKeys", func(t *testing.T) {
+		_, s, l := started(t)
+		bob := newContact(t, bobJID, 1)
+		l.answerAlso(answers(bob))
+		l.answerAlso(func(iq *waBinary.Node) *waBinary.Node {
+			if iq.Attrs["xmlns"] != "encrypt" || childOf(iq, "key") == nil {
+				return nil
+			}
+			return result(iq, waBinary.Node{Tag: "list", Content: []waBinary.Node{{Tag: "user", Attrs: waBinary.Attrs{"jid": bobJID}, Content: []waBinary.Node{
+				{Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"}},
+			}}}})
+		})
+		s.send(bobJID, "A")
+		s.wantResult("A", interop.ErrNotReachable)
+	})
+}
+
+func TestDeviceWithoutUsableKeysIsLeftOut(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 2)
+	l.answerAlso(func(iq *waBinary.Node) *waBinary.Node {
+		reply := answers(bob)(iq)
+		if reply == nil || iq.Attrs["xmlns"] != "encrypt" {
+			return reply
+		}
+		signature := childOf(&childOf(reply, "list").GetChildren()[1], "skey", "signature")
+		forged := append([]byte(nil), signature.Content.([]byte)...)
+		forged[0] ^= 1
+		signature.Content = forged
+		return reply
+	})
+	s.send(bobJID, "A")
+	node := l.next("message")
+	if got := len(childOf(node, "participants").GetChildren()); got != 1 {
+		t.Errorf("message goes to %d devices", got)
+	}
+	bob.open(s, node, 0)
+}
+
+func TestInteropContactHasOneDevice(t *testing.T) {
+	_, s, l := started(t)
+	dave := newContact(t, types.JID{User: "77", Server: types.InteropServer, Integrator: 9}, 1)
+	l.answerAlso(func(iq *waBinary.Node) *waBinary.Node {
+		if iq.Attrs["xmlns"] == "usync" {
+			t.Error("asked for the devices of an interop account")
+		}
+		return answers(dave)(iq)
+	})
+	s.send(dave.jid, "A")
+	if got := dave.open(s, l.next("message"), 0); got != "text of A" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestChangedIdentityIsToldWhenSending(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	bob.devices[0].Reinstall(newStore())
+	bob.nextKey[bob.devices[0]] = 0
+	l.send(waBinary.Node{Tag: "notification", Attrs: waBinary.Attrs{"type": "encrypt", "from": bobJID, "id": "N"}, Content: []waBinary.Node{{Tag: "identity"}}})
+	l.wantReceipt("ack", "N", "encrypt")
+	s.send(bobJID, "B")
+	node := l.next("message")
+	if got := bob.open(s, node, 0); got != "text of B" {
+		t.Errorf("got %q", got)
+	}
+	if changed := waitFor[*interop.IdentityChanged](s.events); changed.Contact != bobJID {
+		t.Errorf("got %+v", changed)
+	}
+	l.ack(node, 0)
+	s.wantResult("B", nil)
+}
+
+// retryReceipt asks for a message again in the name of a device.
+func retryReceipt(device *interop.Party, id string, count int, withKeys bool) waBinary.Node {
+	content := []waBinary.Node{{Tag: "retry", Attrs: waBinary.Attrs{"count": count, "id": id, "t": 1_760_000_000, "v": 1}}}
+	keys := device.BundleNodes(7)
+	content = append(content, keys[0])
+	if withKeys {
+		content = append(content, waBinary.Node{Tag: "keys", Content: keys[1:]})
+	}
+	return waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": id, "type": "retry", "from": device.Address}, Content: content}
+}
+
+func TestRetryReceiptIsHonoured(t *testing.T) {
+	for name, withKeys := range map[string]bool{"InTheSession": false, "WithKeys": true} {
+		t.Run(name, func(t *testing.T) {
+			_, s, l := started(t)
+			bob := newContact(t, bobJID, 2)
+			l.answerAlso(answers(bob))
+			s.send(bobJID, "A")
+			node := l.next("message")
+			l.ack(node, 0)
+			s.wantResult("A", nil)
+			if withKeys {
+				bob.devices[1].Reinstall(newStore())
+			} else {
+				bob.open(s, node, 0) // so that there is a session
+			}
+			device := bob.devices[0]
+			if withKeys {
+				device = bob.devices[1]
+			}
+			l.send(retryReceipt(device, "A", 2, withKeys))
+			again := l.next("message")
+			if again.Attrs["to"] != device.Address || again.Attrs["id"] != "A" || again.Attrs["device_fanout"] != "false" || childOf(again, "enc").Attrs["count"] != "2" {
+				t.Errorf("got %s", again.String())
+			}
+			if got := bob.open(s, again, int(device.Address.Device)); got != "text of A" {
+				t.Errorf("got %q", got)
+			}
+			l.wantReceipt("ack", "A", "retry")
+			l.ack(again, 0) // of no consequence
+			if withKeys {
+				waitFor[*interop.IdentityChanged](s.events)
+			}
+			s.stop()
+			s.events.none()
+		})
+	}
+}
+
+func TestRetryReceiptsThatAreTurnedDown(t *testing.T) {
+	_, s, l := started(t)
+	bob, carol := newContact(t, bobJID, 1), newContact(t, carolJID, 1)
+	l.answerAlso(answers(bob, carol))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	l.send(retryReceipt(carol.devices[0], "A", 1, true)) // was not for her
+	l.wantReceipt("ack", "A", "retry")
+	l.send(retryReceipt(bob.devices[0], "UNKNOWN", 1, true))
+	l.wantReceipt("ack", "UNKNOWN", "retry")
+	l.send(retryReceipt(bob.devices[0], "A", 6, true))
+	l.wantReceipt("ack", "A", "retry")
+	malformed := retryReceipt(bob.devices[0], "A", 1, true)
+	malformed.Content = nil
+	l.send(malformed)
+	l.wantReceipt("ack", "A", "retry")
+	for range 4 { // with the one above, five
+		l.send(retryReceipt(bob.devices[0], "A", 1, true))
+		l.next("message")
+		l.wantReceipt("ack", "A", "retry")
+	}
+	l.send(retryReceipt(bob.devices[0], "A", 1, true))
+	l.wantReceipt("ack", "A", "retry")
+}
+
+func TestRetryAfterARestart(t *testing.T) {
+	p, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	s.stop()
+	p.answerAlso(answers(bob))
+	s.Start()
+	l = p.login()
+	l.send(retryReceipt(bob.devices[0], "A", 1, false))
+	if got := bob.open(s, l.next("message"), 0); got != "text of A" {
+		t.Errorf("got %q", got)
+	}
+	l.wantReceipt("ack", "A", "retry")
+}
+
+func TestSilentGatekeeper(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	s.Start()
+	l := p.login()
+	l.mu.Lock()
+	l.answer = nil
+	l.mu.Unlock()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock.advance(20 * time.Second)
+	if ping := l.next("iq"); ping.Attrs["xmlns"] != "w:p" || ping.Attrs["type"] != "get" {
+		t.Errorf("got %s", ping.String())
+	}
+	clock.waitArmed(t, 10*time.Second, 10*time.Second)
+	l.sync() // any stanza is a sign of life
+	clock.advance(10 * time.Second)
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock.advance(20 * time.Second)
+	l.next("iq")
+	clock.waitArmed(t, 10*time.Second, 10*time.Second)
+	clock.advance(10 * time.Second)
+	l.waitClosed()
+	waitFor[*interop.Disconnected](s.events)
+}
+
+func TestAcksThatDoNotCome(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	s.Start()
+	l := p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	s.send(bobJID, "A")
+	l.next("message")
+	clock.advance(31 * time.Second)
+	l.waitClosed()
+	down := waitFor[*interop.Disconnected](s.events)
+	clock.waitArmed(t, down.RetryIn, down.RetryIn)
+	clock.advance(down.RetryIn)
+	l = p.login()
+	node := l.next("message")
+	bob.open(s, node, 0)
+	l.ack(node, 0)
+	s.wantResult("A", nil)
+}
+
+func TestStoreInTroubleWhileSending(t *testing.T) {
+	for call := 1; call <= 8; call++ {
+		t.Run(fmt.Sprint(call), func(t *testing.T) {
+			store := &failingStore{Store: newStore()}
+			_, s, l := started(t, func(o *interop.Options) { o.Store = store })
+			bob := newContact(t, bobJID, 1)
+			l.answerAlso(answers(bob))
+			store.failAt(call)
+			for _, id := range []string{"A", "B"} {
+				s.send(bobJID, id)
+			}
+			for _, id := range []string{"A", "B"} {
+				node := l.next("message")
+				if got := bob.open(s, node, 0); got != "text of "+id {
+					t.Errorf("got %q, want %s", got, id)
+				}
+				l.ack(node, 0)
+				s.wantResult(id, nil)
+			}
+			store.failAt(0)
+		})
+	}
+}
+
+func TestConcurrentSenders(t *testing.T) {
+	_, s, l := started(t)
+	bob, carol := newContact(t, bobJID, 2), newContact(t, carolJID, 1)
+	l.answerAlso(answers(bob, carol))
+	const each = 100
+	var group sync.WaitGroup
+	for _, jid := range []types.JID{bobJID, carolJID} {
+		group.Go(func() {
+			for i := range each {
+				s.send(jid, fmt.Sprintf("%s-%d", jid.User, i))
+			}
+		})
+	}
+	next := map[any]int{}
+	for range 2 * each {
+		node := l.next("message")
+		to := node.Attrs["to"].(types.JID)
+		if want := fmt.Sprintf("%s-%d", to.User, next[to]); node.Attrs["id"] != want {
+			t.Fatalf("got %v, want %s", node.Attrs["id"], want)
+		}
+		next[to]++
+		l.ack(node, 0)
+		waitFor[*interop.SendResult](s.events)
+	}
+	group.Wait()
+}
+
+func TestMessageIDIsStable(t *testing.T) {
+	seen := map[types.MessageID]string{}
+	for _, account := range []types.JID{aliceJID, {User: "1001", Server: types.InteropServer, Integrator: 8}, {User: "1002", Server: types.InteropServer, Integrator: 7}} {
+		for _, ref := range []string{"$event", "$other", ""} {
+			id := interop.MessageID(account, ref)
+			if id != interop.MessageID(account, ref) || len(id) != 22 || !strings.HasPrefix(id, "3EB0") {
+				t.Errorf("got %q", id)
+			}
+			if other, taken := seen[id]; taken {
+				t.Errorf("%q and %q share an id", ref, other)
+			}
+			seen[id] = ref
+		}
+	}
+}
