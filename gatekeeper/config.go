@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.mau.fi/whatsmeow/proto/waWa6"
 	"gopkg.in/yaml.v3"
 )
 
@@ -27,6 +28,7 @@ type Config struct {
 	Control        string    `yaml:"control"`
 	Database       string    `yaml:"database"`
 	RootKeyFile    string    `yaml:"root_key_file"`
+	Product        Product   `yaml:"product"`
 	MinimumVersion Version   `yaml:"minimum_version"`
 	Partners       []Partner `yaml:"partners"`
 }
@@ -91,6 +93,9 @@ func (c *Config) validate() error {
 			complain("%s: must name a file", key)
 		}
 	}
+	if _, known := products[c.Product]; !known {
+		complain("product: %q is neither whatsapp nor messenger", c.Product)
+	}
 	seen := make(map[uint16]bool)
 	for i := range c.Partners {
 		p := &c.Partners[i]
@@ -108,6 +113,17 @@ func (c *Config) validate() error {
 	}
 	return errors.Join(problems...)
 }
+
+// Product is the service that the sandbox plays.
+type Product string
+
+// products are the values of ClientPayload.Product that partner clients log in with.
+var products = map[Product]waWa6.ClientPayload_Product{
+	"whatsapp":  waWa6.ClientPayload_INTEROP,
+	"messenger": waWa6.ClientPayload_INTEROP_MSGR,
+}
+
+func (p Product) wire() waWa6.ClientPayload_Product { return products[p] }
 
 // Version is a protocol version, major.minor.patch.
 type Version [3]uint32

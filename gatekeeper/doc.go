@@ -3,4 +3,52 @@
 // SQLite, refuses what the rules refuse, and can be told over its control API to fail in chosen ways.
 //
 // It shares only the wire codec with the client that it serves, so that a mistake in the one is not one in the other.
+//
+//	config, err := gatekeeper.LoadConfig("gatekeeper.yaml")
+//	server, err := gatekeeper.New(config, log)
+//	err = server.Start(ctx)
+//	defer server.Stop(ctx)
+//
+// # Control API
+//
+// JSON over HTTP on the control address, which must be a loopback one: whoever reaches it can do everything. Every
+// answer is a JSON object, {} if there is nothing to say, {"error": "..."} with status 400, 404, 409, 413 or 500 if it
+// failed. Bodies are JSON objects without unknown keys; keys that are left out have their zero value unless told
+// otherwise. {account} is a phone number, a JID, a LID or a user-visible identifier, escaped for a URL.
+//
+// An account in an answer is {"jid", "lid", "user_visible_id", "name", "third_party", "devices": [numbers that have
+// keys], "connected": [numbers]}. "lid" is what WhatsApp clients write to; for a partner's user it is the alias.
+//
+//	GET    /info                                {"url", "enlist_url", "chat_url", "root_key": hex, "connections"}
+//	POST   /accounts                            {"phone", "name", "third_party": true} makes a WhatsApp user; an account
+//	GET    /accounts/{account}                  an account
+//	PATCH  /accounts/{account}                  {"name"?, "third_party"?} changes it; an account
+//	DELETE /accounts/{account}                  forgets it, as if it had left: its connections end
+//	POST   /accounts/{account}/devices          {"noise_key": hex or base64, "number"?: next free one} registers a device
+//	                                            of a WhatsApp user; {"device", "jid", "lid"}
+//	DELETE /accounts/{account}/devices/{number} removes it
+//	PUT    /accounts/{account}/picture          the body is the picture, up to 1 MiB; {"id"}
+//	DELETE /accounts/{account}/picture
+//	GET    /interop                             {"accounts": [partners' users]}
+//	GET    /saw?after=0&limit=1000&wait=0       {"saw": [...]}: what happened after record number "after", in order. With
+//	                                            wait, up to that many seconds (60 at most) until there is something.
+//	                                            A record is {"seq", "time": ms, "kind", "id", "from", "to", "enc":
+//	                                            [types of ciphertexts], "size": bytes of ciphertext}; never content.
+//	                                            Kinds: "enlist", "enlist <reason>", "login", "login refused <code>",
+//	                                            "message", "message retry", "message refused", "receipt", "receipt read",
+//	                                            "receipt played", "receipt retry", "chatstate composing", "chatstate
+//	                                            paused", "presence available", "iq <xmlns> <type>", "leave",
+//	                                            "unexpected ..." for what no handler knows.
+//
+// Faults. They stay until they are changed or used up, and are not stored.
+//
+//	POST /faults/drop           {"account"?} cuts its connections without a word, or all; {"connections": n}
+//	POST /faults/stream-error   {"account"?, "code", "conflict"?} ends them with an error; {"connections": n}
+//	POST /faults/refuse-logins  {"code", "times"} fails the next logins with the code
+//	POST /faults/acks           {"delay_ms", "drop"} delays the acks of messages, drops the next ones
+//	POST /faults/outage         {"on"} cuts everything, accepts no connections at the public address
+//	POST /faults/corrupt        {"account", "count": 1} spoils the next ciphertexts for that account's devices
+//	POST /faults/expire-tokens  {"on"} takes every identity token at login for expired
+//	POST /faults/clock          {"offset_seconds"} moves the gatekeeper's clock, and removes what is too old then
+//	POST /faults/prekeys-low    {"account", "left"} tells its devices that so many prekeys are left
 package gatekeeper

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/types"
@@ -21,10 +22,13 @@ const maxEnlistBody = 16 << 10
 type enlister struct {
 	state    *state.State
 	verifier *token.Verifier
-	minimum     Version
-	now         func() int64 // unix seconds
-	// identityChanged is called after an account that existed got new keys.
-	identityChanged func(ctx context.Context, account types.JID)
+	minimum  Version
+	now      func() int64 // unix seconds
+	// changed is called after an account that existed got new keys.
+	changed func(ctx context.Context, account types.JID) error
+	note    func(record state.Saw)
+	// storing is held while an account is looked for and stored, so that one subject never gets two.
+	storing sync.Mutex
 }
 
 type enlistAnswer struct {
@@ -45,6 +49,7 @@ func (e *enlister) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer.Reason = reason
 		}
 	}
+	e.note(state.Saw{Kind: spaced("enlist", answer.Reason), From: answer.Login})
 	log.Info().Str("status", answer.Status).Str("login", answer.Login).Str("reason", answer.Reason).Msg("Enlistment")
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
@@ -62,6 +67,8 @@ func (e *enlister) enlist(ctx context.Context, form map[string][]string) (login 
 	if reason != "" {
 		return login, reason
 	}
+	e.storing.Lock()
+	defer e.storing.Unlock()
 	account, err := e.state.AccountByUserVisibleID(ctx, integrator, subject)
 	isNew := errors.Is(err, state.ErrUnknown)
 	if isNew {
@@ -88,10 +95,10 @@ func (e *enlister) replaceDevice(ctx context.Context, device *state.Device, isNe
 	if old != nil && string(old.Identity) == string(device.Identity) && old.Noise == device.Noise {
 		return e.state.RotateSignedPreKey(ctx, device) // a repeated request: the mailbox stays
 	}
-	if err = e.state.AddDevice(ctx, device, true); err == nil && !isNew {
-		e.identityChanged(ctx, device.JID)
+	if err = e.state.AddDevice(ctx, device, true); err != nil || isNew {
+		return err
 	}
-	return err
+	return e.changed(ctx, device.JID)
 }
 
 // subject finds out whose token it is. The form does not name the integrator, so the token's own claim tells which

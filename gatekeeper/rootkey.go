@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"postern/interop/wire"
@@ -27,14 +28,21 @@ func LoadRootKey(path string) (wire.KeyPair, error) {
 	return wire.KeyPairFrom([32]byte(private)), nil
 }
 
+// makeRootKey writes the file whole or not at all, and never over another one.
 func makeRootKey(path string) (wire.KeyPair, error) {
 	key := wire.NewKeyPair()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(path), ".gatekeeper-key-*") // with mode 0600
 	if err != nil {
 		return key, fmt.Errorf("failed to make the root key: %w", err)
 	}
+	defer os.Remove(file.Name())
 	_, err = file.WriteString(hex.EncodeToString(key.Priv[:]) + "\n")
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Link(file.Name(), path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return LoadRootKey(path) // somebody else was faster
+	} else if err != nil {
 		return key, fmt.Errorf("failed to write the root key: %w", err)
 	}
 	return key, nil

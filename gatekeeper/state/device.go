@@ -144,11 +144,25 @@ func (s *State) TakePreKey(ctx context.Context, device types.JID) (*PreKey, erro
 	return &key, nil
 }
 
-// PreKeyIDs returns the ids of the one-time prekeys that are left, lowest first.
-func (s *State) PreKeyIDs(ctx context.Context, device types.JID) ([]uint32, error) {
-	rows, err := s.db.Query(ctx, `SELECT id FROM prekey WHERE account=$1 AND device=$2 ORDER BY id`,
+// PreKeys returns the one-time prekeys that are left, lowest id first.
+func (s *State) PreKeys(ctx context.Context, device types.JID) ([]PreKey, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, key FROM prekey WHERE account=$1 AND device=$2 ORDER BY id`,
 		wire.FormatJID(device.ToNonAD()), device.Device)
-	return dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[uint32], err).AsList()
+	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (key PreKey, err error) {
+		err = row.Scan(&key.ID, &key.Key)
+		return key, err
+	}, err).AsList()
+}
+
+// RemoveDevice erases a device with its keys and mailbox. Fails with ErrUnknown.
+func (s *State) RemoveDevice(ctx context.Context, device types.JID) error {
+	result, err := s.db.Exec(ctx, `DELETE FROM device WHERE account=$1 AND number=$2`, wire.FormatJID(device.ToNonAD()), device.Device)
+	if err != nil {
+		return fmt.Errorf("failed to remove device: %w", err)
+	} else if n, _ := result.RowsAffected(); n == 0 {
+		return ErrUnknown
+	}
+	return nil
 }
 
 // PreKeyCount returns how many one-time prekeys are left.

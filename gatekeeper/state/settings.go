@@ -73,13 +73,12 @@ func (s *State) SetPicture(ctx context.Context, account types.JID, content []byt
 	return id, nil
 }
 
-// Picture returns an account's picture, or ErrUnknown if it has none.
-func (s *State) Picture(ctx context.Context, account types.JID) (id string, content []byte, err error) {
-	err = s.db.QueryRow(ctx, `SELECT id, content FROM picture WHERE account=$1`, wire.FormatJID(account.ToNonAD())).Scan(&id, &content)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrUnknown
+// RemovePicture takes an account's picture away, if it has one.
+func (s *State) RemovePicture(ctx context.Context, account types.JID) error {
+	if _, err := s.db.Exec(ctx, `DELETE FROM picture WHERE account=$1`, wire.FormatJID(account.ToNonAD())); err != nil {
+		return fmt.Errorf("failed to remove picture: %w", err)
 	}
-	return
+	return nil
 }
 
 // PictureID returns the id of an account's picture without its content, or ErrUnknown if it has none.

@@ -89,8 +89,9 @@ func (s *State) Store(mail ...*Mail) error {
 }
 
 // StoreAsync is Store without waiting; done gets one value and must have room for it. Values come in the order of calls.
+// done may be nil if nobody wants to know.
 func (s *State) StoreAsync(done chan<- error, mail ...*Mail) {
-	if err := s.writer.submit(operation{mail: mail, done: done}); err != nil {
+	if err := s.writer.submit(operation{mail: mail, done: done}); err != nil && done != nil {
 		done <- err
 	}
 }
