@@ -35,17 +35,29 @@ func (c *connection) ask(ctx context.Context, query request) (*waBinary.Node, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	var problem error
 	select {
 	case node := <-answer:
-		if attr(node, "type") == "error" {
-			return nil, parseError(child(node, "error"))
-		}
-		return node, nil
+		return node, nodeError(node)
 	case <-c.ctx.Done():
-		return nil, ErrNotConnected
+		problem = ErrNotConnected
 	case <-ctx.Done():
-		return nil, fmt.Errorf("no answer to a request for %q: %w", query.namespace, ctx.Err())
+		problem = fmt.Errorf("no answer to a request for %q: %w", query.namespace, ctx.Err())
 	}
+	select { // an answer that came just before the end counts
+	case node := <-answer:
+		return node, nodeError(node)
+	default:
+		return nil, problem
+	}
+}
+
+// nodeError returns the refusal in an answer, nil if it is none.
+func nodeError(answer *waBinary.Node) error {
+	if attr(answer, "type") == "error" {
+		return parseError(child(answer, "error"))
+	}
+	return nil
 }
 
 func requestNode(id string, query request) waBinary.Node {

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -32,6 +33,8 @@ type peer struct {
 	root  wire.KeyPair
 	url   *url.URL
 	links chan *link
+	// count is how many prekeys clients have left, 0 for 50.
+	count int
 	mu    sync.Mutex
 	also  []func(iq *waBinary.Node) *waBinary.Node
 }
@@ -46,6 +49,7 @@ func (p *peer) answerAlso(answer func(iq *waBinary.Node) *waBinary.Node) {
 // link is one connection to a client.
 type link struct {
 	t       *testing.T
+	peer    *peer
 	conn    *wire.Conn
 	static  [32]byte
 	payload *waWa6.ClientPayload
@@ -77,7 +81,7 @@ func newPeer(t *testing.T) *peer {
 		}
 		readers.Add(1)
 		defer readers.Done()
-		l := &link{t: t, conn: conn, static: clientStatic, payload: &waWa6.ClientPayload{}, inbox: make(chan *waBinary.Node, 20000), closed: make(chan struct{}), ready: make(chan struct{})}
+		l := &link{t: t, peer: p, conn: conn, static: clientStatic, payload: &waWa6.ClientPayload{}, inbox: make(chan *waBinary.Node, 20000), closed: make(chan struct{}), ready: make(chan struct{})}
 		l.answer = l.answerSetUp
 		p.mu.Lock()
 		for _, answer := range p.also {
@@ -132,7 +136,7 @@ func (l *link) answerSetUp(iq *waBinary.Node) *waBinary.Node {
 	case "encrypt":
 		if iq.Attrs["type"] == "get" && childOf(iq, "count") != nil {
 			l.asked.Do(func() { close(l.ready) })
-			return result(iq, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": 50}})
+			return result(iq, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": cmp.Or(l.peer.count, 50)}})
 		}
 	}
 	return nil

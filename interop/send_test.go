@@ -365,8 +365,12 @@ func TestContactWithoutDevicesOrKeys(t *testing.T) {
 		change func(node *waBinary.Node)
 		want   error
 	}{
-		"Unknown":   {func(user *waBinary.Node) { user.Content = []waBinary.Node{{Tag: "devices", Content: []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404}}}}} }, interop.ErrUnknownContact},
-		"Forbidden": {func(user *waBinary.Node) { user.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 403}}} }, interop.ErrNotReachable},
+		"Unknown": {func(user *waBinary.Node) {
+			user.Content = []waBinary.Node{{Tag: "devices", Content: []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404}}}}}
+		}, interop.ErrUnknownContact},
+		"Forbidden": {func(user *waBinary.Node) {
+			user.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 403}}}
+		}, interop.ErrNotReachable},
 		"NoDevices": {func(user *waBinary.Node) { user.Content = nil }, interop.ErrUnknownContact},
 	} {
 		t.Run(name, func(t *testing.T) {
