@@ -91,7 +91,7 @@ func (c *Connector) checkReachable(ctx context.Context) error {
 	}
 	for try := 1; ; try++ {
 		_, err := c.Bot.AppservicePing(ctx, c.Config.AppService.ID, c.Bot.TxnID())
-		if err == nil {
+		if err == nil || errors.Is(err, mautrix.MUnrecognized) {
 			return nil
 		} else if try >= pingTries || ctx.Err() != nil {
 			return fmt.Errorf("%w (%w)", ErrUnreachable, err)

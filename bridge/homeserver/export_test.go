@@ -1,0 +1,39 @@
+package homeserver
+
+import (
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/id"
+)
+
+// Machine returns the bot's Olm machine, for tests that give it keys.
+func (c *Connector) Machine() *crypto.OlmMachine { return c.crypto.machine }
+
+// SetLateKeyLimits shortens how long a message waits for its key.
+func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {
+	c.late.request, c.late.limit = request, limit
+}
+
+// Features returns what was found out about the homeserver.
+func (c *Connector) Features() Features { return c.features }
+
+// TransactionID returns the transaction id of a message.
+func TransactionID(key [32]byte, room id.RoomID, sender id.UserID, extra *bridgev2.MatrixSendExtra) string {
+	return transactionIDs{key: key}.of(room, sender, extra)
+}
+
+var (
+	AtLeast              = atLeast
+	GuessFeatures        = guessFeatures
+	ExplainUndecryptable = explainUndecryptable
+	MayHeal              = mayHeal
+)
+
+// RecentSet is what remembers event ids.
+type RecentSet struct{ set *recentSet[int] }
+
+func NewRecentSet(size int) RecentSet  { return RecentSet{newRecentSet[int](size)} }
+func (r RecentSet) Has(value int) bool { return r.set.has(value) }
+func (r RecentSet) Add(value int)      { r.set.add(value) }

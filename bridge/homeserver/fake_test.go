@@ -1,0 +1,277 @@
+package homeserver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// request is one that the bridge made.
+type request struct {
+	Method, Path, Query string
+	Body                string
+}
+
+// fakeHomeserver answers what the bridge asks of a homeserver and fails the test on everything else. It is not a
+// homeserver: the end-to-end tests have real ones.
+type fakeHomeserver struct {
+	t      testing.TB
+	server *httptest.Server
+	report func(format string, args ...any) // what is not expected
+
+	lock     sync.Mutex
+	requests []request
+	arrived  chan struct{}
+	// deviceKeys is what the bot uploaded.
+	deviceKeys json.RawMessage
+	crossKeys  map[string]json.RawMessage
+	syncs      chan string
+	// refuse answers requests whose path contains the key with this status and error code.
+	refuse map[string]refusal
+	events int
+	sent   map[string]string // event id by path with transaction id
+	state  map[string]string // by path
+}
+
+type refusal struct {
+	status int
+	code   string
+}
+
+const (
+	domain  = "example.org"
+	botUser = "@postern:example.org"
+	device  = "BOTDEVICE"
+)
+
+func newFakeHomeserver(t testing.TB) *fakeHomeserver {
+	fake := &fakeHomeserver{
+		t: t, report: t.Errorf, arrived: make(chan struct{}), crossKeys: make(map[string]json.RawMessage), syncs: make(chan string, 16),
+		refuse: make(map[string]refusal), sent: make(map[string]string), state: make(map[string]string),
+	}
+	fake.server = httptest.NewServer(fake)
+	t.Cleanup(fake.server.Close)
+	return fake
+}
+
+func (f *fakeHomeserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		f.report("failed to read a request: %v", err)
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/_matrix/client/v3")
+	f.lock.Lock()
+	f.requests = append(f.requests, request{r.Method, path, r.URL.RawQuery, string(body)})
+	close(f.arrived)
+	f.arrived = make(chan struct{})
+	for part, answer := range f.refuse {
+		if strings.Contains(path, part) {
+			f.lock.Unlock()
+			w.WriteHeader(answer.status)
+			fmt.Fprintf(w, `{"errcode":%q,"error":"refused by the test"}`, answer.code)
+			return
+		}
+	}
+	answer, status := f.answer(r.Method, path, body)
+	f.lock.Unlock()
+	if path == "/sync" {
+		select {
+		case answer = <-f.syncs:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, answer)
+}
+
+// answer is called with the lock held.
+func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) {
+	is := func(wantMethod, prefix string) bool { return method == wantMethod && strings.HasPrefix(path, prefix) }
+	switch {
+	case path == "/_matrix/client/versions":
+		return `{"versions":["v1.2","v1.11"]}`, 200
+	case path == "/_matrix/federation/v1/version":
+		return `{"server":{"name":"Dendrite","version":"0.15.2"}}`, 200
+	case path == "/_matrix/client/v1/appservice/postern/ping":
+		return `{"duration_ms":1}`, 200
+	case path == "/account/whoami":
+		return fmt.Sprintf(`{"user_id":%q}`, botUser), 200
+	case path == "/register", is("POST", "/rooms/") && strings.Contains(path, "/receipt/"):
+		return `{}`, 200
+	case is("GET", "/login"):
+		return `{"flows":[{"type":"m.login.application_service"}]}`, 200
+	case is("POST", "/login"):
+		return fmt.Sprintf(`{"user_id":%q,"device_id":%q,"access_token":"device-token"}`, botUser, device), 200
+	case path == "/keys/upload":
+		var upload struct {
+			DeviceKeys json.RawMessage `json:"device_keys"`
+		}
+		if json.Unmarshal(body, &upload) == nil && len(upload.DeviceKeys) > 0 {
+			f.deviceKeys = upload.DeviceKeys
+		}
+		return `{"one_time_key_counts":{"signed_curve25519":50}}`, 200
+	case path == "/keys/query":
+		return f.keys(), 200
+	case path == "/keys/device_signing/upload":
+		if err := json.Unmarshal(body, &f.crossKeys); err != nil {
+			f.report("cross-signing keys are not JSON: %v", err)
+		}
+		return `{}`, 200
+	case path == "/keys/signatures/upload":
+		f.sign(body)
+		return `{}`, 200
+	case strings.HasSuffix(path, "/filter"):
+		return `{"filter_id":"1"}`, 200
+	case path == "/sync":
+		return "", 200
+	case strings.HasPrefix(path, "/profile/"):
+		return `{"displayname":"Postern"}`, 200
+	case path == "/_matrix/media/v3/config", path == "/_matrix/client/v1/media/config":
+		return `{"m.upload.size":1000}`, 200
+	case is("PUT", "/rooms/") && strings.Contains(path, "/send/"):
+		if f.sent[path] == "" {
+			f.events++
+			f.sent[path] = fmt.Sprintf("$event%d", f.events)
+		}
+		return fmt.Sprintf(`{"event_id":%q}`, f.sent[path]), 200
+	case is("PUT", "/rooms/") && strings.Contains(path, "/state/"):
+		f.events++
+		f.state[path] = string(body)
+		return fmt.Sprintf(`{"event_id":"$state%d"}`, f.events), 200
+	case is("GET", "/rooms/") && strings.Contains(path, "/state/"):
+		if content, ok := f.state[path]; ok {
+			return content, 200
+		}
+		return `{"errcode":"M_NOT_FOUND","error":"no such state"}`, 404
+	case is("GET", "/rooms/") && strings.Contains(path, "/event/"):
+		if content, ok := f.state[path]; ok {
+			return content, 200
+		}
+		return `{"errcode":"M_NOT_FOUND","error":"no such event"}`, 404
+	case is("PUT", "/sendToDevice/"):
+		return `{}`, 200
+	default:
+		f.report("the bridge asked for %s %s", method, path)
+		return `{"errcode":"M_UNRECOGNIZED","error":"not expected by the test"}`, 404
+	}
+}
+
+func (f *fakeHomeserver) keys() string {
+	answer := map[string]any{}
+	if f.deviceKeys != nil {
+		answer["device_keys"] = map[string]any{botUser: map[string]any{device: f.deviceKeys}}
+	}
+	for ours, theirs := range map[string]string{
+		"master_key": "master_keys", "self_signing_key": "self_signing_keys", "user_signing_key": "user_signing_keys",
+	} {
+		if key := f.crossKeys[ours]; key != nil {
+			answer[theirs] = map[string]any{botUser: key}
+		}
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		f.report("%v", err)
+	}
+	return string(data)
+}
+
+// sign adds a signature of the device's keys to what is known of them.
+func (f *fakeHomeserver) sign(body []byte) {
+	var upload map[string]map[string]struct {
+		Signatures map[string]map[string]string `json:"signatures"`
+	}
+	if err := json.Unmarshal(body, &upload); err != nil {
+		f.report("signatures are not JSON: %v", err)
+		return
+	}
+	signed, ok := upload[botUser][device]
+	if !ok {
+		return
+	}
+	var keys map[string]any
+	if err := json.Unmarshal(f.deviceKeys, &keys); err != nil {
+		f.report("%v", err)
+		return
+	}
+	signatures := keys["signatures"].(map[string]any)[botUser].(map[string]any)
+	for key, signature := range signed.Signatures[botUser] {
+		signatures[key] = signature
+	}
+	f.deviceKeys, _ = json.Marshal(keys)
+}
+
+// made returns the requests so far whose method and path contain the words.
+func (f *fakeHomeserver) made(method, words string) []request {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	var found []request
+	for _, request := range f.requests {
+		if request.Method == method && strings.Contains(request.Path, words) {
+			found = append(found, request)
+		}
+	}
+	return found
+}
+
+// wait returns the requests when there are as many as wanted.
+func (f *fakeHomeserver) wait(method, words string, count int) []request {
+	f.t.Helper()
+	timeout := time.NewTimer(10 * time.Second)
+	defer timeout.Stop()
+	for {
+		f.lock.Lock()
+		arrived := f.arrived
+		f.lock.Unlock()
+		if found := f.made(method, words); len(found) >= count {
+			return found
+		}
+		select {
+		case <-arrived:
+		case <-timeout.C:
+			f.t.Fatalf("no %d requests %s %s came", count, method, words)
+		}
+	}
+}
+
+func (f *fakeHomeserver) setRefusal(path string, status int, code string) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if status == 0 {
+		delete(f.refuse, path)
+	} else {
+		f.refuse[path] = refusal{status, code}
+	}
+}
+
+func (f *fakeHomeserver) setState(path, content string) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.state[path] = content
+}
+
+// push sends a transaction to the bridge and returns the status of the answer.
+func push(ctx context.Context, t testing.TB, address, token, transaction string, body string) int {
+	t.Helper()
+	url := fmt.Sprintf("http://%s/_matrix/app/v1/transactions/%s", address, transaction)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}

@@ -1,0 +1,225 @@
+package homeserver_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/configupgrade"
+	"go.mau.fi/util/dbutil"
+	_ "go.mau.fi/util/dbutil/litestream"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
+	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/homeserver"
+)
+
+func init() { bridgev2.PortalEventBuffer = 0 }
+
+const (
+	alice  = id.UserID("@alice:example.org")
+	room   = id.RoomID("!chat:example.org")
+	login  = networkid.UserLoginID("login")
+	asTok  = "as-token"
+	hsTok  = "hs-token"
+	listen = "127.0.0.1:0"
+)
+
+// memoryKV is a homeserver.KV.
+type memoryKV struct {
+	lock   sync.Mutex
+	values map[string][]byte
+}
+
+func (kv *memoryKV) Get(_ context.Context, name string) ([]byte, error) {
+	kv.lock.Lock()
+	defer kv.lock.Unlock()
+	return kv.values[name], nil
+}
+
+func (kv *memoryKV) Set(_ context.Context, name string, value []byte) error {
+	kv.lock.Lock()
+	defer kv.lock.Unlock()
+	kv.values[name] = value
+	return nil
+}
+
+func (kv *memoryKV) Delete(_ context.Context, name string) error {
+	kv.lock.Lock()
+	defer kv.lock.Unlock()
+	delete(kv.values, name)
+	return nil
+}
+
+// network is a bridgev2 network with one login, whose handlers tests can hold up.
+type network struct {
+	bridge   *bridgev2.Bridge
+	messages chan string // texts that were handled
+	hold     chan struct{}
+}
+
+func (n *network) Init(bridge *bridgev2.Bridge)       { n.bridge = bridge }
+func (n *network) Start(context.Context) error        { return nil }
+func (n *network) GetName() bridgev2.BridgeName       { return bridgev2.BridgeName{DisplayName: "Test"} }
+func (n *network) GetDBMetaTypes() database.MetaTypes { return database.MetaTypes{} }
+func (n *network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
+	return &bridgev2.NetworkGeneralCapabilities{}
+}
+func (n *network) GetConfig() (string, any, configupgrade.Upgrader) { return "", nil, nil }
+func (n *network) GetLoginFlows() []bridgev2.LoginFlow              { return nil }
+func (n *network) GetBridgeInfoVersion() (int, int)                 { return 1, 1 }
+func (n *network) CreateLogin(context.Context, *bridgev2.User, string) (bridgev2.LoginProcess, error) {
+	return nil, bridgev2.ErrNotLoggedIn
+}
+func (n *network) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
+	login.Client = client{n}
+	return nil
+}
+
+type client struct{ network *network }
+
+func (client) Connect(context.Context)                           {}
+func (client) Disconnect()                                       {}
+func (client) IsLoggedIn() bool                                  { return true }
+func (client) LogoutRemote(context.Context)                      {}
+func (client) IsThisUser(context.Context, networkid.UserID) bool { return false }
+func (client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+	return &event.RoomFeatures{ID: "test"}
+}
+func (client) GetUserInfo(context.Context, *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
+	return nil, nil
+}
+func (client) GetChatInfo(context.Context, *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	return nil, nil
+}
+func (c client) HandleMatrixMessage(_ context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	if c.network.hold != nil {
+		<-c.network.hold
+	}
+	c.network.messages <- msg.Content.Body
+	return &bridgev2.MatrixMessageResponse{DB: &database.Message{ID: networkid.MessageID(msg.Event.ID), SenderID: "me"}}, nil
+}
+
+// stack is a connector with a fake homeserver on one side and a test network on the other.
+type stack struct {
+	fake      *fakeHomeserver
+	kv        *memoryKV
+	network   *network
+	connector *homeserver.Connector
+	bridge    *bridgev2.Bridge
+	address   string
+	portal    *bridgev2.Portal
+	db        *dbutil.Database
+}
+
+// newStack starts everything, with one chat whose room is encrypted.
+func newStack(t testing.TB) *stack {
+	t.Helper()
+	s := &stack{fake: newFakeHomeserver(t), kv: &memoryKV{values: make(map[string][]byte)}}
+	s.db = openDatabase(t, filepath.Join(t.TempDir(), "test.db"))
+	s.start(t, "secret")
+	return s
+}
+
+func openDatabase(t testing.TB, path string) *dbutil.Database {
+	t.Helper()
+	db, err := dbutil.NewFromConfig("", dbutil.Config{PoolConfig: dbutil.PoolConfig{
+		Type: "sqlite3-fk-wal", URI: "file:" + path + "?_txlock=immediate", MaxOpenConns: 1,
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func (s *stack) start(t testing.TB, secret string) {
+	t.Helper()
+	if err := s.tryStart(t, secret); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.bridge.Stop() })
+	s.prepareChat(t)
+}
+
+func (s *stack) tryStart(t testing.TB, secret string) error {
+	t.Helper()
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = listener.Addr().String()
+	listener.Close()
+	cfg := &bridgeconfig.Config{
+		Homeserver: bridgeconfig.HomeserverConfig{Address: s.fake.server.URL, Domain: domain},
+		AppService: bridgeconfig.AppserviceConfig{
+			NoServer: true, ID: "postern", Bot: bridgeconfig.BotUserConfig{Username: "postern", Displayname: "Postern"},
+			ASToken: asTok, HSToken: hsTok, UsernameTemplate: "postern_{{.}}",
+		},
+		Bridge: bridgeconfig.BridgeConfig{
+			CommandPrefix: "!test", DeduplicateMatrixMessages: true, SplitPortals: true,
+			Permissions: bridgeconfig.PermissionConfig{"*": &bridgeconfig.PermissionLevelUser},
+		},
+		Matrix:     bridgeconfig.MatrixConfig{MessageStatusEvents: true, DeliveryReceipts: true, MessageErrorNotices: true},
+		Encryption: bridgeconfig.EncryptionConfig{Allow: true, Default: true, Require: true},
+	}
+	s.connector = homeserver.New(homeserver.Options{
+		Config:           cfg,
+		Secrets:          func(purpose string) [32]byte { return sha256.Sum256([]byte(secret + purpose)) },
+		KV:               s.kv,
+		Listen:           s.address,
+		MaxTransaction:   1 << 20,
+		UnencryptedReply: "please encrypt",
+	})
+	s.network = &network{messages: make(chan string, 100)}
+	log := zerolog.Nop()
+	if _, fuzzing := t.(*testing.F); !fuzzing { // which may not log while it fuzzes
+		log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	}
+	s.bridge = bridgev2.NewBridge("", s.db, log, &cfg.Bridge, s.connector, s.network, commands.NewProcessor)
+	s.bridge.ExternallyManagedDB = false
+	ctx := log.WithContext(context.Background())
+	if err = s.bridge.StartConnectors(ctx); err != nil {
+		return err
+	}
+	return s.bridge.StartLogins(ctx)
+}
+
+func (s *stack) prepareChat(t testing.TB) {
+	t.Helper()
+	ctx := context.Background()
+	s.fake.setState("/rooms/"+string(room)+"/state/m.room.encryption/", `{"algorithm":"m.megolm.v1.aes-sha2"}`)
+	var err error
+	for _, user := range []id.UserID{botUser, s.connector.FormatGhostMXID("bob")} {
+		if err = s.connector.StateStore.SetMembership(ctx, room, user, event.MembershipJoin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	user, err := s.bridge.GetUserByMXID(ctx, alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = user.NewLogin(ctx, &database.UserLogin{ID: login, RemoteName: "test"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.portal, err = s.bridge.GetPortalByKey(ctx, networkid.PortalKey{ID: "bob", Receiver: login})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = s.portal.UpdateMatrixRoomID(ctx, room, bridgev2.UpdateMatrixRoomIDParams{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) push(t testing.TB, transaction, body string) int {
+	t.Helper()
+	return push(context.Background(), t, s.address, hsTok, transaction, body)
+}
