@@ -6,6 +6,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/event"
 )
 
 // placeholderText stands in the room for a message that could not be decrypted.
@@ -21,11 +22,12 @@ type MessageMetadata struct {
 func NewMessageMetadata() any { return &MessageMetadata{} }
 
 // Placeholder stands in for a message that could not be decrypted, under that message's id. [Complete] puts the message
-// in its place when it comes.
+// in its place when it comes. It is no notice: clients notify people neither of notices nor of the edit that replaces
+// this, so that they would never hear of the message.
 func Placeholder() *bridgev2.ConvertedMessage {
-	converted := Notice(placeholderText)
-	converted.Parts[0].DBMetadata = &MessageMetadata{Placeholder: true}
-	return converted
+	parts := textParts(event.MsgText, placeholderText)
+	parts[0].DBMetadata = &MessageMetadata{Placeholder: true}
+	return &bridgev2.ConvertedMessage{Parts: parts}
 }
 
 // Complete compares a message with the parts of it that are in the room already, and returns what is left to do: a

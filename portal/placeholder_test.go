@@ -35,7 +35,7 @@ func TestPlaceholderSaysWhatHappened(t *testing.T) {
 		t.Fatalf("parts = %+v", placeholder.Parts)
 	}
 	content := placeholder.Parts[0].Content
-	if content.MsgType != event.MsgNotice || !strings.Contains(content.Body, "could not be decrypted yet") || content.Mentions == nil {
+	if content.MsgType != event.MsgText || !strings.Contains(content.Body, "could not be decrypted yet") || content.Mentions == nil {
 		t.Errorf("content = %+v", content)
 	}
 }
