@@ -2,40 +2,54 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
-	"postern/bridge"
-	bridgeconfig "postern/bridge/config"
+	"postern/bridge/config"
 	"postern/gatekeeper"
 )
 
 const (
-	// gatekeeperConfigName is where the sandbox's config is looked for if nothing else is said.
 	gatekeeperConfigName = "gatekeeper.yaml"
-	// gatekeeperStopTimeout bounds how long connections may take to end.
-	gatekeeperStopTimeout = 5 * time.Second
+	// gatekeeperStopTimeout is how long the sandbox may take to end.
+	gatekeeperStopTimeout = 10 * time.Second
+	// sandboxVersion is the protocol version that the sandbox is described with.
+	sandboxVersion = "1.0.3"
 )
 
 func newGatekeeper() *cobra.Command {
 	var path, level string
 	command := &cobra.Command{
 		Use:   "gatekeeper",
-		Short: "Run the sandbox gatekeeper, which plays WhatsApp on this machine",
+		Short: "Run the sandbox gatekeeper, for tests and for those without an agreement",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return runGatekeeper(command.Context(), path, level)
+			server, err := loadGatekeeper(path, level)
+			if err != nil {
+				return err
+			}
+			if err = server.Start(command.Context()); err != nil {
+				return err
+			}
+			<-command.Context().Done()
+			ctx, cancel := context.WithTimeout(context.Background(), gatekeeperStopTimeout)
+			defer cancel()
+			return server.Stop(ctx)
 		},
 	}
 	command.PersistentFlags().StringVarP(&path, "config", "c", gatekeeperConfigName, "the sandbox's config file")
-	command.Flags().StringVar(&level, "log-level", "info", "trace, debug, info, warn or error")
+	command.Flags().StringVar(&level, "log-level", zerolog.LevelInfoValue, "trace, debug, info, warn or error")
 	command.AddCommand(
 		&cobra.Command{
 			Use:   "config",
-			Short: "Print a commented example config",
+			Short: "Print the commented example config of the sandbox",
 			Args:  cobra.NoArgs,
 			RunE: func(command *cobra.Command, _ []string) error {
 				_, err := fmt.Fprint(command.OutOrStdout(), gatekeeper.ExampleConfig())
@@ -44,44 +58,59 @@ func newGatekeeper() *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "describe",
-			Short: "Print what belongs into the bridge's list of gatekeepers",
+			Short: "Print what the bridge's config needs to know of the sandbox",
 			Args:  cobra.NoArgs,
 			RunE: func(command *cobra.Command, _ []string) error {
-				config, err := gatekeeper.LoadConfig(path)
+				entries, err := describeGatekeeper(path)
 				if err != nil {
 					return err
 				}
-				text, err := gatekeeper.Describe(config)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprint(command.OutOrStdout(), text)
-				return err
+				encoder := yaml.NewEncoder(command.OutOrStdout())
+				return errors.Join(encoder.Encode(entries), encoder.Close())
 			},
 		},
 	)
 	return command
 }
 
-// runGatekeeper runs until ctx ends.
-func runGatekeeper(ctx context.Context, path, level string) error {
-	config, err := gatekeeper.LoadConfig(path)
+func loadGatekeeper(path, level string) (*gatekeeper.Server, error) {
+	cfg, err := gatekeeper.LoadConfig(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	log, closer, err := bridge.NewLogger(bridgeconfig.Logging{Level: level, Format: "text"})
+	parsed, err := zerolog.ParseLevel(level)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	server, err := gatekeeper.New(config, log)
-	if err == nil {
-		err = server.Start(ctx)
-	}
+	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.RFC3339}).Level(parsed).With().Timestamp().Logger()
+	return gatekeeper.New(cfg, log)
+}
+
+// describeGatekeeper makes an entry for the gatekeepers list of each partner's bridge. It makes the sandbox's root key
+// if there is none yet.
+func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
+	cfg, err := gatekeeper.LoadConfig(path)
 	if err != nil {
-		return errors.Join(err, closer.Close())
+		return nil, err
 	}
-	<-ctx.Done()
-	stopCtx, cancel := context.WithTimeout(context.Background(), gatekeeperStopTimeout)
-	defer cancel()
-	return errors.Join(server.Stop(stopCtx), closer.Close())
+	server, err := gatekeeper.New(cfg, zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	root := server.RootKey()
+	entries := make([]config.Gatekeeper, 0, len(cfg.Partners))
+	for _, partner := range cfg.Partners {
+		entries = append(entries, config.Gatekeeper{
+			ID:              "sandbox",
+			Name:            "Sandbox",
+			Product:         "whatsapp",
+			Integrator:      int(partner.Integrator),
+			EnlistURL:       "http://" + cfg.Listen + "/3p/interop_reg",
+			ChatURL:         "ws://" + cfg.Listen + "/ws/chat",
+			RootKey:         hex.EncodeToString(root[:]),
+			Audience:        partner.Audience,
+			ProtocolVersion: sandboxVersion,
+		})
+	}
+	return entries, nil
 }
