@@ -31,18 +31,30 @@ func (s *Server) notify(to *user, device uint16, from, sender types.JID, kind st
 	})
 }
 
-// announce tells everybody who exchanged messages with an account that something about it changed. content makes the
-// notification for a partner's or a WhatsApp client. device is whose change it is, 0 for the account.
-func (s *Server) announce(ctx context.Context, account types.JID, kind string, alsoOwn bool, content func(about types.JID) waBinary.Node) error {
-	about, err := s.directory.find(ctx, account)
+// announcement is a notification for everybody who exchanged messages with an account.
+type announcement struct {
+	kind string
+	// from is whom it is about: a device, or an account if it has no device number.
+	from types.JID
+	// ownDevices tells the account's other devices as well, all but this one.
+	ownDevices bool
+	except     types.JID
+	// content makes the notification's content. about is from, as the receiver knows it.
+	content func(about types.JID) waBinary.Node
+}
+
+// announce stores a notification in the mailboxes of all that it concerns.
+func (s *Server) announce(ctx context.Context, a announcement) error {
+	fail := func(err error) error { return fmt.Errorf("failed to announce %s: %w", a.kind, err) }
+	about, err := s.directory.find(ctx, a.from)
 	if err != nil {
-		return fmt.Errorf("failed to announce %s: %w", kind, err)
+		return fail(err)
 	}
 	contacts, err := s.state.Contacts(ctx, about.JID)
 	if err != nil {
-		return fmt.Errorf("failed to announce %s: %w", kind, err)
+		return fail(err)
 	}
-	if alsoOwn {
+	if a.ownDevices {
 		contacts = append(contacts, about.JID)
 	}
 	for _, contact := range contacts {
@@ -50,14 +62,14 @@ func (s *Server) announce(ctx context.Context, account types.JID, kind string, a
 		if errors.Is(err, state.ErrUnknown) {
 			continue // has left
 		} else if err != nil {
-			return fmt.Errorf("failed to announce %s: %w", kind, err)
+			return fail(err)
 		}
-		from := about.as(to.IsInterop(), account.Device)
+		from := about.as(to.IsInterop(), a.from.Device)
 		for _, device := range to.devices {
-			if to.JID == about.JID && device == account.Device {
-				continue // knows it already
+			if to.as(true, device) == a.except {
+				continue
 			}
-			if err = s.notify(to, device, from, about.as(true, account.Device), kind, content(from)); err != nil {
+			if err = s.notify(to, device, from, about.as(true, a.from.Device), a.kind, a.content(from)); err != nil {
 				return err
 			}
 		}
@@ -67,21 +79,25 @@ func (s *Server) announce(ctx context.Context, account types.JID, kind string, a
 
 // announceIdentity tells that a device has a new identity key.
 func (s *Server) announceIdentity(ctx context.Context, device types.JID) error {
-	return s.announce(ctx, device, "encrypt", false, func(types.JID) waBinary.Node { return waBinary.Node{Tag: "identity"} })
+	return s.announce(ctx, announcement{kind: "encrypt", from: device, content: func(types.JID) waBinary.Node {
+		return waBinary.Node{Tag: "identity"}
+	}})
 }
 
 // announceDevices tells that an account's device list changed. device is the one that came or went.
 func (s *Server) announceDevices(ctx context.Context, device types.JID) error {
-	about := device.ToNonAD()
-	return s.announce(ctx, about, "devices", true, func(types.JID) waBinary.Node { return waBinary.Node{Tag: "update"} })
+	return s.announce(ctx, announcement{
+		kind: "devices", from: device.ToNonAD(), ownDevices: true, except: device,
+		content: func(types.JID) waBinary.Node { return waBinary.Node{Tag: "update"} },
+	})
 }
 
 // announcePicture tells that an account's picture changed; id is "" if it was removed.
 func (s *Server) announcePicture(ctx context.Context, account types.JID, id string) error {
-	return s.announce(ctx, account, "picture", false, func(about types.JID) waBinary.Node {
+	return s.announce(ctx, announcement{kind: "picture", from: account, content: func(about types.JID) waBinary.Node {
 		if id == "" {
 			return waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": about}}
 		}
 		return waBinary.Node{Tag: "set", Attrs: waBinary.Attrs{"jid": about, "id": id}}
-	})
+	}})
 }
