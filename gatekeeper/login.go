@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/coder/websocket"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waWa6"
 	"go.mau.fi/whatsmeow/types"
@@ -88,7 +87,10 @@ func (s *Server) refuseLogin(conn *wire.Conn, who *login, reason int) {
 	ctx, cancel := context.WithTimeout(s.background, farewellTimeout)
 	defer cancel()
 	_ = conn.WriteNode(ctx, waBinary.Node{Tag: "failure", Attrs: waBinary.Attrs{"reason": reason, "location": "sandbox"}})
-	_ = conn.Close(websocket.StatusNormalClosure) // in order, so that the stanza arrives before the end
+	grace, end := context.WithTimeout(s.background, farewellGrace)
+	defer end()
+	_, _ = conn.ReadNode(grace) // returns when the client closes, or after the grace
+	_ = conn.Close(0)
 }
 
 // checkLogin decides on a login. reason is 0 if it is granted; who is nil if the payload names nobody.

@@ -129,7 +129,12 @@ func (s *Server) publicHandler() http.Handler {
 	})
 	mux.HandleFunc("GET "+chatPath, s.serveChat)
 	mux.HandleFunc("GET "+picturePath+"{id}", s.servePicture)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.faults.isOut() {
+			panic(http.ErrAbortHandler) // cuts a connection that was open before the outage
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // serve handles a listener's connections in a goroutine of its own, which Stop ends.

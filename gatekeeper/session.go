@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -21,6 +20,9 @@ const (
 	writeTimeout = 20 * time.Second
 	// farewellTimeout bounds the last stanza of a connection that is ended by us.
 	farewellTimeout = 3 * time.Second
+	// farewellGrace is how long a client has to close the connection by itself after it. whatsmeow may overlook a last
+	// stanza if the end of the connection comes with it.
+	farewellGrace = 500 * time.Millisecond
 	// maxPending is how many messages of a client may wait for their commit before it is read no further.
 	maxPending = 256
 	// maxFleeting is how many chat states and presences may wait for a client; more are dropped.
@@ -164,7 +166,7 @@ func (c *session) write() {
 			ctx, cancel := context.WithTimeout(c.ctx, farewellTimeout)
 			_ = c.conn.WriteNode(ctx, last)
 			cancel()
-			_ = c.conn.Close(websocket.StatusNormalClosure)
+			_ = pause(c.ctx, farewellGrace)
 			c.cancel()
 			return
 		case <-c.ctx.Done():

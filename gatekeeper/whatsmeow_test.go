@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waAdv"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store/sqlstore"
@@ -19,6 +20,8 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	waLog "go.mau.fi/whatsmeow/util/log"
 	"google.golang.org/protobuf/proto"
+
+	"postern/interop/wire"
 )
 
 // sandboxTransport sends whatsmeow's requests, whose address is a constant, to the sandbox.
@@ -245,7 +248,7 @@ func TestACorruptedMessageIsSentAgain(t *testing.T) {
 }
 
 func TestMailComesInOrderAfterAnAbsence(t *testing.T) {
-	s, bob, carol := bobAndCarol(t)
+	_, bob, carol := bobAndCarol(t)
 	bob.send(carol.lid, "before")
 	carol.waitText(0, "before")
 	carol.Disconnect()
@@ -271,7 +274,6 @@ func TestMailComesInOrderAfterAnAbsence(t *testing.T) {
 	if next != count {
 		t.Errorf("%d of %d came", next, count)
 	}
-	_ = s
 }
 
 func TestWhatsmeowReconnectsAfterFaults(t *testing.T) {
@@ -301,4 +303,40 @@ func TestTheSameDeviceConnectedTwiceIsReplaced(t *testing.T) {
 	}
 	defer twin.Disconnect()
 	waitEvent(carol, 0, func(*events.StreamReplaced) bool { return true })
+}
+
+func TestAWhatsmeowClientWritesToAPartnersUserUnderTheAlias(t *testing.T) {
+	s := start(t)
+	s.account(bobPhone, "Bob")
+	bob := s.whatsmeowOf(bobPhone, "Bob")
+	keys := newIdentity("@alice:example.org")
+	account := s.enlisted(keys)
+	alice := s.login(keys, account)
+	alice.upload(keys, 10)
+	alice.activate()
+	var info struct{ LID string }
+	s.control("GET", "/accounts/"+wire.FormatJID(account), nil, &info)
+	alias, err := wire.ParseJID(info.LID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := bob.send(alias, "hello Alice")
+	got := alice.await("message")
+	body := got.GetChildByTag("enc")
+	if got.Attrs["from"] != bob.Store.ID.ToNonAD() || got.Attrs["id"] != id || body.Attrs["type"] != "pkmsg" || has(*got, "device-identity") {
+		t.Errorf("Alice got %v", got)
+	}
+	alice.write(waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": id, "to": got.Attrs["from"]}})
+	if receipt := bob.waitReceipt(id, types.ReceiptTypeDelivered); receipt.Chat != alias {
+		t.Errorf("Bob's receipt is in %s", receipt.Chat)
+	}
+	// Alice asks for the message again, with keys, and gets it from whatsmeow under the same id.
+	alice.write(waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": id, "to": got.Attrs["from"], "type": "retry"}, Content: []waBinary.Node{
+		{Tag: "retry", Attrs: waBinary.Attrs{"count": 1, "id": id, "t": got.Attrs["t"], "v": 1}},
+		{Tag: "registration", Content: []byte{0, 0, 0, 9}},
+	}})
+	again := alice.await("message")
+	if body = again.GetChildByTag("enc"); again.Attrs["id"] != id || body.Attrs["count"] != "1" {
+		t.Errorf("Alice got %v", again)
+	}
 }
