@@ -34,8 +34,10 @@ type outbox struct {
 	mu sync.Mutex
 	// working is set while the sender goroutine exists, again if something changed that it may have missed.
 	working, again bool
-	// cursor is the Seq up to which pending messages were looked at.
-	cursor int64
+	// cursor is the Seq up to which pending messages were looked at. setBacks counts how often it was set back, so that a
+	// sender that has just loaded what comes after it does not move it on.
+	cursor   int64
+	setBacks uint64
 	// tracked are the messages that are on the wire or being settled.
 	tracked map[types.MessageID]*tracked
 	// unacked is how many of them are on the wire.
@@ -95,12 +97,18 @@ func (o *outbox) canSend() bool {
 	return !o.stopped && o.pause == nil && o.unacked < sendWindow && len(o.tracked) < maxUnsettled && o.run.connected() != nil
 }
 
+// setBack makes the sender look again at what comes after the Seq. Callers hold mu.
+func (o *outbox) setBack(to int64) {
+	o.cursor = min(o.cursor, to)
+	o.setBacks++
+}
+
 // connected starts sending on a new connection, from the first pending message.
 func (o *outbox) connected() {
 	o.run.devices.forget(types.JID{}) // changes may have been missed
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.cursor = 0
+	o.setBack(0)
 	for _, hold := range o.holds {
 		if hold.active {
 			o.releaseLocked(hold)
@@ -153,7 +161,7 @@ func (o *outbox) oldestUnacked(on *connection) (oldest time.Time) {
 func (o *outbox) pauseFor(d time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.cursor = 0
+	o.setBack(0)
 	if o.stopped || o.pause != nil {
 		return
 	}
@@ -231,7 +239,7 @@ func (o *outbox) releaseLocked(held *hold) {
 	if held.timer != nil {
 		held.timer.Stop()
 	}
-	o.cursor = min(o.cursor, held.first-1)
+	o.setBack(held.first - 1)
 }
 
 // succeeded forgets a chat's troubles. Callers hold mu.

@@ -80,7 +80,7 @@ func parseContact(user *waBinary.Node) *Contact {
 	if attr(found, "type") != "in" || !isContact(jid) {
 		return nil
 	}
-	contact := &Contact{JID: jid, Reachable: attr(child(user, "interop"), "state") != "off"}
+	contact := &Contact{JID: jid, Reachable: !isUnreachable(user)}
 	// The gatekeeper repeats what it was asked for; anything else is somebody else's answer.
 	contact.Phone = wire.Text(found)
 	return contact

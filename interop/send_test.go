@@ -288,6 +288,7 @@ func TestRefusedForNowKeepsTheOrder(t *testing.T) {
 		nodes = append(nodes, l.next("message"))
 	}
 	l.ack(nodes[0], 503)
+	l.sync()
 	s.send(bobJID, "D")
 	s.send(carolJID, "X") // another chat does not wait
 	other := l.next("message")

@@ -25,7 +25,7 @@ func (o *outbox) work() {
 			return
 		}
 		o.again = false
-		cursor, room := o.cursor, min(sendBatch, sendWindow-o.unacked)
+		cursor, setBacks, room := o.cursor, o.setBacks, min(sendBatch, sendWindow-o.unacked)
 		o.mu.Unlock()
 
 		pending, err := o.run.client.Store.PendingMessages(o.run.handling, cursor, room)
@@ -34,9 +34,9 @@ func (o *outbox) work() {
 			o.pauseFor(holdMin)
 			continue
 		}
-		batch, more := o.take(pending, cursor)
+		batch, more := o.take(pending, setBacks)
 		if len(batch) > 0 {
-			o.send(connection, batch)
+			o.send(connection, setBacks, batch)
 		} else if !more {
 			return
 		}
@@ -45,17 +45,17 @@ func (o *outbox) work() {
 
 // take moves the cursor over the messages that were loaded and returns those to be sent now. more is false if there is
 // nothing left to look at, in which case the sender counts as ended.
-func (o *outbox) take(pending []Outgoing, cursor int64) (batch []Outgoing, more bool) {
+func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(pending) == 0 {
-		if o.again {
+		if o.again || o.setBacks != setBacks {
 			return nil, true
 		}
 		o.working = false
 		return nil, false
 	}
-	if o.cursor == cursor { // else it was set back in the meantime
+	if o.setBacks == setBacks {
 		o.cursor = pending[len(pending)-1].Seq
 	}
 	for _, message := range pending {
@@ -67,7 +67,7 @@ func (o *outbox) take(pending []Outgoing, cursor int64) (batch []Outgoing, more 
 }
 
 // send encrypts and writes messages. What cannot be sent now makes its chat wait; what never can be fails.
-func (o *outbox) send(connection *connection, batch []Outgoing) {
+func (o *outbox) send(connection *connection, setBacks uint64, batch []Outgoing) {
 	chats := distinctChats(batch)
 	devices, problems, err := connection.devicesOf(o.run.ctx, chats)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *outbox) send(connection *connection, batch []Outgoing) {
 		o.run.log.Warn().Err(reason).Stringer("device", AddressOf(device)).Msg("Prekeys of the device cannot be used")
 	}
 	o.run.reportIdentities(result.changed)
-	o.write(connection, ready, result.messages)
+	o.write(connection, setBacks, ready, result.messages)
 }
 
 // encrypt makes the ciphertexts for all devices, after fetching the prekeys of those that have no session.
@@ -127,42 +127,19 @@ func (o *outbox) encrypt(connection *connection, messages []Outgoing, devices ma
 }
 
 // write sends what was encrypted. Messages are tracked before they are written, since the ack may come at once.
-func (o *outbox) write(connection *connection, messages []Outgoing, ciphertexts [][]encrypted) {
-	nodes := make([]waBinary.Node, 0, len(messages))
-	sent := make([]Outgoing, 0, len(messages))
+func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgoing, ciphertexts [][]encrypted) {
+	sent, nodes := make([]Outgoing, 0, len(messages)), make([]waBinary.Node, 0, len(messages))
 	for i, message := range messages {
 		if len(ciphertexts[i]) == 0 {
 			o.refused(message, errNoKeys)
-			continue
-		}
-		o.mu.Lock()
-		held := o.isHeld(message.Chat, message.Seq) // by one of this batch
-		o.mu.Unlock()
-		if !held {
-			nodes = append(nodes, messageNode(&message, kindOf(message.Plaintext), ciphertexts[i]))
+		} else {
 			sent = append(sent, message)
+			nodes = append(nodes, messageNode(&message, kindOf(message.Plaintext), ciphertexts[i]))
 		}
 	}
-	if len(sent) == 0 {
+	if len(sent) == 0 || !o.track(connection, setBacks, sent) {
 		return
 	}
-	now := o.run.client.Clock.Now()
-	o.mu.Lock()
-	if o.run.connected() != connection {
-		o.mu.Unlock()
-		return // too late: what is pending is sent again on the next connection
-	}
-	if o.tracked == nil {
-		o.tracked = make(map[types.MessageID]*tracked)
-	}
-	for _, message := range sent {
-		o.tracked[message.ID] = &tracked{
-			id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, connection: connection, written: now,
-		}
-	}
-	o.unacked += len(sent)
-	o.mu.Unlock()
-
 	err := connection.write(nodes...)
 	if !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrEncode) {
 		return // written, or the connection is closed and all of it is sent again on the next
@@ -174,6 +151,32 @@ func (o *outbox) write(connection *connection, messages []Outgoing, ciphertexts 
 			}
 		}
 	}
+}
+
+// track notes that messages are on the wire. It returns false if they must not be sent, since something has changed while
+// they were encrypted: the connection, or a message before them that has to be sent first. They are looked at again then.
+func (o *outbox) track(connection *connection, setBacks uint64, messages []Outgoing) bool {
+	now := o.run.client.Clock.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	stale := o.setBacks != setBacks || o.run.connected() != connection
+	for _, message := range messages {
+		stale = stale || o.isHeld(message.Chat, message.Seq)
+	}
+	if stale {
+		o.setBack(messages[0].Seq - 1)
+		return false
+	}
+	if o.tracked == nil {
+		o.tracked = make(map[types.MessageID]*tracked)
+	}
+	for _, message := range messages {
+		o.tracked[message.ID] = &tracked{
+			id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, connection: connection, written: now,
+		}
+	}
+	o.unacked += len(messages)
+	return true
 }
 
 // postpone makes the chats of messages wait because the gatekeeper did not answer or the connection ended.

@@ -71,6 +71,9 @@ func parseDevices(contact types.JID, user *waBinary.Node) deviceList {
 			return deviceList{refusal: parseError(refusal)}
 		}
 	}
+	if isUnreachable(user) {
+		return deviceList{refusal: &StanzaError{Code: ackNotReachable, Text: "third-party chats are off"}}
+	}
 	var list deviceList
 	seen := make(map[uint16]bool)
 	for _, node := range children(child(devices, "device-list")) {
@@ -85,3 +88,6 @@ func parseDevices(contact types.JID, user *waBinary.Node) deviceList {
 	}
 	return list
 }
+
+// isUnreachable tells whether a user node says that the contact does not accept third-party chats.
+func isUnreachable(user *waBinary.Node) bool { return attr(child(user, "interop"), "state") == "off" }
