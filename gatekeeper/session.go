@@ -85,21 +85,23 @@ func newSession(server *Server, conn *wire.Conn, who *login) *session {
 func (c *session) run() {
 	c.work.Go(c.write)
 	idle := time.AfterFunc(idleTimeout, c.cancel)
+	defer func() { // also when a handler panicked
+		idle.Stop()
+		c.cancel()
+		_ = c.conn.Close(0)
+		c.work.Wait()
+		if c.server.hub.remove(c) && c.available {
+			c.announcePresence("unavailable")
+		}
+	}()
 	for {
 		node, err := c.conn.ReadNode(c.ctx)
 		if err != nil {
 			c.log.Debug().Err(err).Msg("Connection ended")
-			break
+			return
 		}
 		idle.Reset(idleTimeout)
 		c.handle(node)
-	}
-	idle.Stop()
-	c.cancel()
-	_ = c.conn.Close(0)
-	c.work.Wait()
-	if c.server.hub.remove(c) && c.available {
-		c.announcePresence("unavailable")
 	}
 }
 
