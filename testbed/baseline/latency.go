@@ -9,11 +9,13 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/homeserver"
 	"postern/testbed/record"
 )
+
+// watchLimit is how many events of one room a sync may bring. A gap would hide events that are waited for.
+const watchLimit = 10_000
 
 // SendLatency sends events one at a time and returns, for each, the time from before the request until another user's
 // sync brought it.
@@ -26,7 +28,7 @@ func SendLatency(ctx context.Context, server *homeserver.Server, events int) ([]
 	if err != nil {
 		return nil, err
 	}
-	arrivals, stop := watch(ctx, receiver)
+	arrivals, stop := Watch(ctx, receiver)
 	defer stop()
 
 	// The first event is only waited for: the watching sync may not have begun.
@@ -44,30 +46,31 @@ func SendLatency(ctx context.Context, server *homeserver.Server, events int) ([]
 	return taken, nil
 }
 
-// arrival is an event and when the sync brought it.
-type arrival struct {
-	event id.EventID
-	at    time.Time
+// Arrival is an event and when the sync brought it.
+type Arrival struct {
+	Event *event.Event
+	At    time.Time
 }
 
-func measure(ctx context.Context, from *sender, arrivals *record.Log[arrival]) (time.Duration, error) {
+func measure(ctx context.Context, from *sender, arrivals *record.Log[Arrival]) (time.Duration, error) {
 	start := time.Now()
 	sent, err := from.send(ctx)
 	if err != nil {
 		return 0, err
 	}
-	seen, err := arrivals.Wait(ctx, 0, func(a arrival) bool { return a.event == sent })
+	seen, err := arrivals.Wait(ctx, 0, func(a Arrival) bool { return a.Event.ID == sent })
 	if err != nil {
 		return 0, fmt.Errorf("raw event %s %w", sent, err)
 	}
-	return seen.at.Sub(start), nil
+	return seen.At.Sub(start), nil
 }
 
-// watch syncs as the user until stop, which waits for the end.
-func watch(ctx context.Context, client *mautrix.Client) (arrivals *record.Log[arrival], stop func()) {
-	arrivals = record.New[arrival]()
+// Watch syncs as the user, decrypts nothing, and notes when each event came. stop ends it and waits for the end.
+func Watch(ctx context.Context, client *mautrix.Client) (arrivals *record.Log[Arrival], stop func()) {
+	arrivals = record.New[Arrival]()
 	syncer := mautrix.NewDefaultSyncer()
-	syncer.OnEvent(func(_ context.Context, evt *event.Event) { arrivals.Add(arrival{evt.ID, time.Now()}) })
+	syncer.FilterJSON = &mautrix.Filter{Room: &mautrix.RoomFilter{Timeline: &mautrix.FilterPart{Limit: watchLimit}}}
+	syncer.OnEvent(func(_ context.Context, evt *event.Event) { arrivals.Add(Arrival{evt, time.Now()}) })
 	client.Syncer = syncer
 	ctx, cancel := context.WithCancel(ctx)
 	var ended sync.WaitGroup

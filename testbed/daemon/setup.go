@@ -124,7 +124,7 @@ func (d *Daemon) Setup(ctx context.Context, gatekeepers ...Gatekeeper) (string, 
 		"--listen", process.Loopback(d.port),
 		"--public-listen", process.Loopback(d.publicPort),
 		"--public-url", d.PublicURL(),
-		"--gatekeepers", gatekeepersFile,
+		"--gatekeeper", gatekeepersFile,
 	}
 	if d.options.LogLevel != "" {
 		args = append(args, "--log-level", d.options.LogLevel)

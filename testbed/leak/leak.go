@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -70,15 +71,20 @@ func (s *Scanner) add(secret Secret, form string, value []byte) {
 	s.patterns = append(s.patterns, pattern{secret, form, value})
 }
 
-// Tree reads every file below the directories and returns what it found, and how many bytes it read.
+// Tree reads every file below the directories and returns what it found, and how many bytes it read. Files that
+// disappear meanwhile are left out, as databases have them.
 func (s *Scanner) Tree(dirs ...string) (findings []Finding, read int64, err error) {
 	for _, dir := range dirs {
 		err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !entry.Type().IsRegular() {
+				return nil
+			} else if err != nil {
 				return err
 			}
 			content, err := os.ReadFile(path)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			} else if err != nil {
 				return err
 			}
 			read += int64(len(content))

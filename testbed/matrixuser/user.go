@@ -89,6 +89,10 @@ func New(ctx context.Context, options Options) (*User, error) {
 			fmt.Errorf("failed to publish encryption keys of %s: %w", options.Account.UserID, err), helper.Close())
 	}
 	client.Crypto = helper
+	// The machine remembers the answer, without a lock: asked for the first time by sender and sync at once, it races.
+	if _, err = helper.Machine().GetOwnCrossSigningPublicKeys(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("failed to get keys of %s: %w", options.Account.UserID, err), helper.Close())
+	}
 
 	user := &User{
 		Client: client, account: options.Account, helper: helper,
@@ -105,10 +109,15 @@ func New(ctx context.Context, options Options) (*User, error) {
 	return user, nil
 }
 
-// Close ends the sync and closes the key database. The device stays logged in.
-func (u *User) Close() error {
+// Pause ends the sync, so that the user neither receives nor decrypts any more.
+func (u *User) Pause() {
 	u.stop()
 	u.stopped.Wait()
+}
+
+// Close ends the sync and closes the key database. The device stays logged in.
+func (u *User) Close() error {
+	u.Pause()
 	return u.helper.Close()
 }
 
@@ -145,9 +154,4 @@ func (u *User) Devices(ctx context.Context, owner id.UserID) ([]id.DeviceID, err
 		devices = append(devices, device)
 	}
 	return devices, nil
-}
-
-// decrypt opens an event that the server returned outside a sync.
-func (u *User) decrypt(ctx context.Context, evt *event.Event) (*event.Event, error) {
-	return u.helper.Decrypt(ctx, evt)
 }

@@ -100,6 +100,9 @@ func TestTranscriptKeepsTheServersOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err = alice.WaitMessage(ctx, room, alice.ID(), want[len(want)-1]); err != nil {
+		t.Fatal(err)
+	}
 	messages, err := alice.Transcript(ctx, room)
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,10 @@ const (
 	pollInterval = 25 * time.Millisecond
 	// checkTimeout bounds one question.
 	checkTimeout = 2 * time.Second
-	// tailLines and tailBytes bound what errors show of a log.
-	tailLines = 25
-	tailBytes = 16 << 10
+	// tailLines, tailBytes and tailLine bound what errors show of a log, and of one line of it.
+	tailLines = 40
+	tailBytes = 32 << 10
+	tailLine  = 300
 )
 
 // Check returns nil when the process is ready.
@@ -85,5 +86,11 @@ func LogTail(path string) string {
 	end := make([]byte, min(size, tailBytes))
 	n, _ := file.ReadAt(end, size-int64(len(end)))
 	lines := strings.Split(strings.TrimRight(string(end[:n]), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+	lines = lines[max(0, len(lines)-tailLines):]
+	for i, line := range lines {
+		if len(line) > tailLine {
+			lines[i] = strings.ToValidUTF8(line[:tailLine], "") + " [...]"
+		}
+	}
+	return strings.Join(lines, "\n")
 }

@@ -65,22 +65,28 @@ func (l *Log[E]) since(mark Mark) (entries []E, grown <-chan struct{}, ended err
 
 // Wait returns the first entry after the mark that matches, whether it is there or yet to come.
 func (l *Log[E]) Wait(ctx context.Context, mark Mark, match func(E) bool) (E, error) {
+	entry, _, err := l.Next(ctx, mark, match)
+	return entry, err
+}
+
+// Next is Wait that also returns the mark behind the entry, to go on from there.
+func (l *Log[E]) Next(ctx context.Context, mark Mark, match func(E) bool) (E, Mark, error) {
 	var none E
 	for {
 		entries, grown, ended := l.since(mark)
-		for _, entry := range entries {
+		for i, entry := range entries {
 			if match(entry) {
-				return entry, nil
+				return entry, mark + Mark(i) + 1, nil
 			}
 		}
 		mark += Mark(len(entries))
 		if ended != nil {
-			return none, fmt.Errorf("%w: %w", ErrNoMatch, ended)
+			return none, mark, fmt.Errorf("%w: %w", ErrNoMatch, ended)
 		}
 		select {
 		case <-grown:
 		case <-ctx.Done():
-			return none, fmt.Errorf("%w: %w", ErrNoMatch, ctx.Err())
+			return none, mark, fmt.Errorf("%w: %w", ErrNoMatch, ctx.Err())
 		}
 	}
 }

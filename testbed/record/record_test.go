@@ -3,6 +3,7 @@ package record_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,5 +68,25 @@ func TestWaitFailsWhenTheLogEnds(t *testing.T) {
 	log.End(reason)
 	if err := <-result; !errors.Is(err, reason) || !errors.Is(err, record.ErrNoMatch) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNextWalksThroughAllThatMatches(t *testing.T) {
+	log := record.New[int]()
+	for i := range 6 {
+		log.Add(i)
+	}
+	even := func(i int) bool { return i%2 == 0 }
+	var got []int
+	mark := record.Mark(0)
+	for range 3 {
+		entry, next, err := log.Next(within(t, deadline), mark, even)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, mark = append(got, entry), next
+	}
+	if !slices.Equal(got, []int{0, 2, 4}) {
+		t.Errorf("got %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	_ "github.com/mattn/go-sqlite3" // the devices keep their keys in SQLite
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waAdv"
@@ -55,30 +57,71 @@ type Device struct {
 	// Client is whatsmeow's, for what this package has no verb for.
 	Client *whatsmeow.Client
 
+	options   Options
 	container *sqlstore.Container
+	cancel    context.CancelFunc
 	events    *record.Log[any]
 	// turn is held while a message is encrypted or decrypted. whatsmeow does both on one session at the same time, and
 	// then one of the two states of the ratchet is lost. What is tested here is the bridge, not that.
-	turn   *sync.Mutex
-	cancel context.CancelFunc
+	turn sync.Mutex
 }
 
 // New registers a device. It is not connected yet, so that all devices of an account can be registered first. The
 // caller must Close it.
 func New(ctx context.Context, options Options) (*Device, error) {
-	log := waLog.Zerolog(options.Log)
-	path := "file:" + filepath.Join(options.Dir, "device-"+rand8()+".db") + storeOptions
+	d := &Device{options: options, events: record.New[any]()}
+	err := d.install(ctx, func(device *store.Device) error {
+		number, lid, err := options.Directory.RegisterDevice(ctx, options.Phone, *device.NoiseKey.Pub)
+		device.ID, device.LID = &number, lid
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("failed to register device of %s: %w", options.Phone, err)
+	}
+	return d, nil
+}
+
+// Reinstall does what people do who lost their phone: the device keeps its address and gets new Signal keys, and so a
+// new identity. It is not connected afterwards. Nobody may use the device meanwhile.
+func (d *Device) Reinstall(ctx context.Context) error {
+	old := d.Client.Store
+	if err := d.Close(); err != nil {
+		return err
+	}
+	return d.install(ctx, func(device *store.Device) error {
+		device.ID, device.LID, device.NoiseKey = old.ID, old.LID, old.NoiseKey
+		return nil
+	})
+}
+
+// install makes an empty store and a client on it. register fills in what a phone gets when it registers.
+func (d *Device) install(ctx context.Context, register func(*store.Device) error) error {
+	log := waLog.Zerolog(d.options.Log)
+	path := "file:" + filepath.Join(d.options.Dir, "device-"+rand.Text()+".db") + storeOptions
 	container, err := sqlstore.New(ctx, "sqlite3", path, log)
 	if err != nil {
-		return nil, fmt.Errorf("failed to open store of %s: %w", options.Phone, err)
+		return fmt.Errorf("failed to open store: %w", err)
 	}
-	device, turn, err := register(ctx, container, options)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("failed to register device of %s: %w", options.Phone, err), container.Close())
+	device := container.NewDevice()
+	if err = register(device); err != nil {
+		return errors.Join(err, container.Close())
 	}
+	device.PushName = d.options.Name
+	device.Platform = "postern testbed"
+	device.Account = &waAdv.ADVSignedDeviceIdentity{
+		Details:             []byte{},
+		AccountSignatureKey: make([]byte, 32),
+		AccountSignature:    make([]byte, 64),
+		DeviceSignature:     make([]byte, 64),
+	}
+	if err = device.Save(ctx); err != nil {
+		return errors.Join(err, container.Close())
+	}
+	device.EventBuffer = turnTakingBuffer{device.EventBuffer, &d.turn}
+
 	background, cancel := context.WithCancel(context.Background())
 	client := whatsmeow.NewClient(device, log)
-	client.SetWebsocketHTTPClient(&http.Client{Transport: sandboxTransport{options.ChatURL, http.DefaultTransport}})
+	client.SetWebsocketHTTPClient(&http.Client{Transport: sandboxTransport{d.options.ChatURL, http.DefaultTransport}})
 	client.BackgroundEventCtx = background
 	client.EnableDecryptedEventBuffer = true
 	client.SynchronousAck = true
@@ -94,33 +137,9 @@ func New(ctx context.Context, options Options) (*Device, error) {
 		}
 	}
 	client.SetForceActiveDeliveryReceipts(true)
-	d := &Device{Client: client, container: container, events: record.New[any](), turn: turn, cancel: cancel}
 	client.AddEventHandler(d.events.Add)
-	return d, nil
-}
-
-// register fills in what a phone would get by scanning the QR code.
-func register(ctx context.Context, container *sqlstore.Container, options Options) (*store.Device, *sync.Mutex, error) {
-	device := container.NewDevice()
-	number, lid, err := options.Directory.RegisterDevice(ctx, options.Phone, *device.NoiseKey.Pub)
-	if err != nil {
-		return nil, nil, err
-	}
-	device.ID, device.LID = &number, lid
-	device.PushName = options.Name
-	device.Platform = "postern testbed"
-	device.Account = &waAdv.ADVSignedDeviceIdentity{
-		Details:             []byte{},
-		AccountSignatureKey: make([]byte, 32),
-		AccountSignature:    make([]byte, 64),
-		DeviceSignature:     make([]byte, 64),
-	}
-	if err = device.Save(ctx); err != nil {
-		return nil, nil, err
-	}
-	turn := &sync.Mutex{}
-	device.EventBuffer = turnTakingBuffer{device.EventBuffer, turn}
-	return device, turn, nil
+	d.Client, d.container, d.cancel = client, container, cancel
+	return nil
 }
 
 // turnTakingBuffer is the store's own event buffer, whose transaction every decryption runs in.
@@ -145,13 +164,28 @@ func (d *Device) Connect(ctx context.Context) error {
 	return d.waitConnected(ctx, mark)
 }
 
+// WaitOnline waits until the device is logged in, for the first time or again. A device reconnects by itself.
+func (d *Device) WaitOnline(ctx context.Context) error {
+	ticker := time.NewTicker(reconnectPause)
+	defer ticker.Stop()
+	for !d.Client.IsLoggedIn() || !d.Client.IsConnected() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not online: %w", d.JID(), ctx.Err())
+		}
+	}
+	return nil
+}
+
 // Disconnect goes offline. Messages wait in the gatekeeper's mailbox until Connect.
 func (d *Device) Disconnect() { d.Client.Disconnect() }
 
 // Close goes offline for good.
 func (d *Device) Close() error {
-	d.cancel()
+	// In this order: a connection that ends by itself races with one that is ended, inside whatsmeow.
 	d.Client.Disconnect()
+	d.cancel()
 	return d.container.Close()
 }
 

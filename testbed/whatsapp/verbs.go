@@ -2,7 +2,6 @@ package whatsapp
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -11,9 +10,6 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 )
-
-// rand8 returns eight random characters for a file name.
-func rand8() string { return rand.Text()[:8] }
 
 // SendText writes a message, with WhatsApp's own marks for formatting, and returns its id when the gatekeeper has it.
 func (d *Device) SendText(ctx context.Context, to types.JID, text string) (types.MessageID, error) {

@@ -41,6 +41,18 @@ func (d *Device) WaitMessage(ctx context.Context, words string) (*events.Message
 	return evt.(*events.Message), nil
 }
 
+// NextMessage returns the first message after the mark, and the mark behind it.
+func (d *Device) NextMessage(ctx context.Context, mark record.Mark) (*events.Message, record.Mark, error) {
+	evt, next, err := d.events.Next(ctx, mark, func(evt any) bool {
+		_, ok := evt.(*events.Message)
+		return ok
+	})
+	if err != nil {
+		return nil, mark, fmt.Errorf("message for %s %w", d.JID(), err)
+	}
+	return evt.(*events.Message), next, nil
+}
+
 // WaitReceipt waits until a receipt of the kind comes for the message.
 func (d *Device) WaitReceipt(ctx context.Context, id types.MessageID, kind types.ReceiptType) error {
 	what := fmt.Sprintf("receipt %q for %s", kind, id)

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"maunium.net/go/mautrix/id"
+
+	"postern/testbed/homeserver"
+	"postern/testbed/matrixuser"
+	"postern/testbed/programs"
+	"postern/testbed/record"
+	"postern/testbed/stack"
+)
+
+// scene is the installation and the people in it.
+type scene struct {
+	view  *view
+	stack *stack.Stack
+
+	alice      *stack.BridgeUser
+	bob, carol *stack.Contact
+	// chat is Alice's chat with Bob.
+	chat id.RoomID
+}
+
+// setUp starts the servers and makes the people. On an error nothing is left.
+func setUp(ctx context.Context, v *view, builder *programs.Builder) (*scene, error) {
+	v.title("Starting an installation")
+	s := &scene{view: v}
+	err := v.step("servers", "Dendrite, the sandbox gatekeeper, and postern with the config that postern init made", func() (err error) {
+		s.stack, err = stack.Start(ctx, stack.Options{Homeserver: homeserver.Dendrite, Builder: builder})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err = s.invitePeople(ctx); err != nil {
+		return nil, errors.Join(err, s.stack.Close())
+	}
+	return s, nil
+}
+
+func (s *scene) invitePeople(ctx context.Context) error {
+	return s.view.step("people", "Alice has a Matrix account; Bob, with two devices, and Carol have WhatsApp", func() (err error) {
+		if s.alice, err = s.stack.NewBridgeUser(ctx, "alice"); err != nil {
+			return err
+		}
+		if s.bob, err = s.stack.NewContact(ctx, "Bob", 2); err != nil {
+			return err
+		}
+		s.carol, err = s.stack.NewContact(ctx, "Carol", 1)
+		return err
+	})
+}
+
+// play is the whole conversation.
+func (s *scene) play(ctx context.Context) error {
+	for _, act := range []func(context.Context) error{s.enlist, s.startChat, s.talk, s.callIn} {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enlist lets Alice talk to the bot until she may write to WhatsApp.
+func (s *scene) enlist(ctx context.Context) error {
+	s.view.title("Alice enlists, by talking to the bridge's bot")
+	mark := s.alice.Mark()
+	if err := s.alice.Enlist(ctx); err != nil {
+		return err
+	}
+	s.showManagement(mark)
+	return nil
+}
+
+// startChat begins the chat with Bob by his phone number.
+func (s *scene) startChat(ctx context.Context) (err error) {
+	s.view.title("Alice starts a chat by phone number")
+	mark := s.alice.Mark()
+	s.chat, err = s.alice.StartChat(ctx, s.bob.Phone)
+	if err != nil {
+		return err
+	}
+	s.showManagement(mark)
+	return nil
+}
+
+// showManagement shows what Alice and the bot wrote to each other after the mark.
+func (s *scene) showManagement(mark record.Mark) {
+	for _, evt := range s.alice.Since(mark) {
+		switch {
+		case matrixuser.MessageIn(s.alice.Management, s.alice.ID(), "")(evt):
+			s.view.left("Alice to the bot", evt.Content.AsMessage().Body)
+		case matrixuser.MessageIn(s.alice.Management, s.stack.Bot(), "")(evt):
+			s.view.right("bot", evt.Content.AsMessage().Body)
+		}
+	}
+}
+
+// talk is the conversation with Bob.
+func (s *scene) talk(ctx context.Context) error {
+	s.view.title("Alice and Bob write to each other")
+	if err := s.aliceSays(ctx, "Hello Bob! I am on Matrix, you are on WhatsApp."); err != nil {
+		return err
+	}
+	if err := s.contactSays(ctx, s.bob, s.chat, "Hello *Alice*! And nobody in between can read _this_?"); err != nil {
+		return err
+	}
+	return s.aliceSays(ctx, "**Nobody.** Only my server's bridge can, because it has to encrypt it again.")
+}
+
+// callIn is a message from someone Alice never wrote to.
+func (s *scene) callIn(ctx context.Context) error {
+	s.view.title("Carol writes first: the chat appears by itself")
+	return s.contactSays(ctx, s.carol, "", "Hi Alice, Bob gave me your address.")
+}
+
+// aliceSays sends, waits until all of Bob's devices have it, and shows what the servers saw.
+func (s *scene) aliceSays(ctx context.Context, markdown string) error {
+	sent, err := s.alice.SendMarkdown(ctx, s.chat, markdown)
+	if err != nil {
+		return err
+	}
+	onHomeserver, err := s.onHomeserver(ctx, s.chat, sent)
+	if err != nil {
+		return err
+	}
+	s.view.left("Alice", markdown, onHomeserver)
+	probe := strings.Fields(strings.Trim(markdown, "*"))[0]
+	probe = strings.Trim(probe, "*!.")
+	heard, err := s.bob.Device().WaitMessage(ctx, probe)
+	if err != nil {
+		return err
+	}
+	for _, device := range s.bob.Devices[1:] {
+		if _, err = device.WaitMessage(ctx, probe); err != nil {
+			return err
+		}
+	}
+	atGatekeeper, err := s.atGatekeeper(ctx, heard.Info.ID)
+	if err != nil {
+		return err
+	}
+	s.view.right("Bob receives", text(heard), atGatekeeper, fmt.Sprintf("on %d devices", len(s.bob.Devices)))
+	return nil
+}
+
+// contactSays sends, waits until Alice has it, and shows what the servers saw. An empty room is any.
+func (s *scene) contactSays(ctx context.Context, contact *stack.Contact, room id.RoomID, words string) error {
+	sent, err := contact.Device().SendText(ctx, s.alice.Address, words)
+	if err != nil {
+		return err
+	}
+	atGatekeeper, err := s.atGatekeeper(ctx, sent)
+	if err != nil {
+		return err
+	}
+	s.view.right(contact.Name, words, atGatekeeper)
+	received, err := s.alice.WaitMessage(ctx, room, "", strings.Trim(strings.Fields(words)[0], "*,!"))
+	if err != nil {
+		return err
+	}
+	onHomeserver, err := s.onHomeserver(ctx, received.RoomID, received.ID)
+	if err != nil {
+		return err
+	}
+	s.view.left("Alice receives", received.Content.AsMessage().Body, onHomeserver)
+	return nil
+}

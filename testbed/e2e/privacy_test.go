@@ -1,0 +1,167 @@
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"postern/database"
+	"postern/testbed/leak"
+	"postern/testbed/stack"
+)
+
+// TestNoSecretReachesTheDisk lets two people talk through all that makes a bridge store something, and then reads every
+// file that the homeserver, the gatekeeper and the bridge wrote, databases with their journals and logs included.
+func TestNoSecretReachesTheDisk(t *testing.T) {
+	ctx, s := own(t, stack.Options{LogLevel: "trace"})
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 2)
+	room := alice.startChat(t, ctx, bob.Phone)
+	texts := make(map[string]string)
+	text := func(what string) string {
+		texts[what] = unique("secret-" + what)
+		return texts[what]
+	}
+
+	alice.writes(t, ctx, room, text("sent"))
+	hears(t, ctx, bob, texts["sent"])
+	tells(t, ctx, bob, alice, text("received"))
+	alice.receives(t, ctx, texts["received"])
+	if err := s.Gatekeeper.CorruptNext(ctx, alice.Address.String()); err != nil {
+		t.Fatal(err)
+	}
+	tells(t, ctx, bob, alice, text("repeated"))
+	alice.receives(t, ctx, texts["repeated"])
+
+	// What waits for a server that is away is stored by the bridge. It is killed then, so that it cannot clean up.
+	if err := s.Homeserver.Stop(ctx); err != nil {
+		t.Log("the homeserver did not stop by itself:", err)
+	}
+	waiting := tells(t, ctx, bob, alice, text("waiting-for-homeserver"))
+	if _, err := s.Gatekeeper.WaitMessage(ctx, waiting); err != nil {
+		t.Fatal(err)
+	}
+	s.Bridge.Kill()
+	scan(t, ctx, s, alice, texts)
+
+	if err := s.Homeserver.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Bridge.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	alice.receives(t, ctx, texts["waiting-for-homeserver"])
+	if err := s.Gatekeeper.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	alice.writes(t, ctx, room, text("waiting-for-gatekeeper"))
+	scan(t, ctx, s, alice, texts)
+	if err := s.Gatekeeper.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	hears(t, ctx, bob, texts["waiting-for-gatekeeper"])
+	scan(t, ctx, s, alice, texts)
+}
+
+// scan reads everything. Nobody but the two people may know the texts. The keys and tokens are known to those who need
+// them, and must not be anywhere else: the homeserver keeps its users' tokens, and the admin's files hold those that
+// bridge and homeserver share.
+func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, texts map[string]string) {
+	t.Helper()
+	var secrets []leak.Secret
+	for what, text := range texts {
+		secrets = append(secrets, leak.Secret{What: "text " + what, Value: []byte(text)})
+	}
+	report(t, secrets, nil, s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+
+	config, err := s.Bridge.Secrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := []leak.Secret{
+		{What: "the user's access token", Value: []byte(alice.Client.AccessToken)},
+		{What: "the appservice's token", Value: []byte(config.ASToken)},
+		{What: "the homeserver's token", Value: []byte(config.HSToken)},
+		{What: "the double puppets' token", Value: []byte(config.DoublePuppetToken)},
+		{What: "the provisioning secret", Value: []byte(config.ProvisioningSecret)},
+	}
+	adminFiles := append([]string{s.Bridge.ConfigFile()}, s.Bridge.Registrations()...)
+	report(t, tokens, adminFiles, s.Dir("gatekeeper"), s.Dir("bridge"))
+
+	report(t, privateKeys(t, ctx, s), []string{s.Bridge.SecretKeyFile()}, s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+}
+
+func report(t *testing.T, secrets []leak.Secret, except []string, dirs ...string) {
+	t.Helper()
+	scanner, err := leak.NewScanner(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, read, err := scanner.Tree(dirs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range findings {
+		if !slices.Contains(except, finding.File) {
+			t.Error("found", finding)
+		}
+	}
+	t.Logf("read %d KiB for %d secrets", read>>10, len(secrets))
+}
+
+// privateKeys opens a copy of the bridge's database with the secret key, the way the bridge does.
+func privateKeys(t *testing.T, ctx context.Context, s *stack.Stack) []leak.Secret {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"postern.db", "postern.db-wal"} {
+		content, err := os.ReadFile(filepath.Join(s.Dir("bridge"), name))
+		if err != nil && name == "postern.db" {
+			t.Fatal(err)
+		} else if err == nil {
+			if err = os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	raw, err := database.Open(ctx, "sqlite", filepath.Join(dir, "postern.db"), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	text, err := os.ReadFile(s.Bridge.SecretKeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := database.ParseSecretKey(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := database.New(raw, key, zerolog.Nop())
+	enlistments, err := db.Enlistments().List(ctx)
+	if err != nil || len(enlistments) == 0 {
+		t.Fatalf("no enlistments in the bridge's database: %v", err)
+	}
+	secrets := []leak.Secret{{What: "the secret key", Value: text[:len(text)-1]}}
+	for _, enlistment := range enlistments {
+		secrets = append(secrets,
+			leak.Secret{What: "a Noise key", Value: enlistment.Keys.Noise.Priv[:]},
+			leak.Secret{What: "a Signal identity key", Value: enlistment.Keys.Identity.Priv[:]})
+		signed, err := db.AccountStore(enlistment.Account).LoadSignedPreKey(ctx, 0)
+		if err != nil || signed == nil {
+			t.Fatalf("no signed prekey in the bridge's database: %v", err)
+		}
+		secrets = append(secrets, leak.Secret{What: "a signed prekey", Value: signed.Priv[:]})
+	}
+	signing, err := db.ProviderKeys().SigningKeys(ctx)
+	if err != nil || len(signing) == 0 {
+		t.Fatalf("no signing key in the bridge's database: %v", err)
+	}
+	for _, stored := range signing {
+		// The second half holds the primes; the first holds the public modulus, too.
+		secrets = append(secrets, leak.Secret{What: "the key that signs tokens", Value: stored.PKCS8[len(stored.PKCS8)/2:][:64]})
+	}
+	return secrets
+}
