@@ -12,7 +12,7 @@ const (
 )
 
 // backoff makes the pauses between tries: each is a random part of a range that doubles up to a cap ("full jitter"),
-// so that clients that were dropped together do not come back together. The zero limits are those for connecting.
+// so that clients that were dropped together do not come back together.
 type backoff struct {
 	clock       Clock
 	jitter      func() float64
@@ -30,13 +30,9 @@ func (b *backoff) next() time.Duration {
 		b.failures = 0
 	}
 	b.since = time.Time{}
-	first, most := b.first, b.most
-	if first == 0 {
-		first, most = reconnectMin, reconnectMax
-	}
-	limit := most
-	if b.failures < 16 && first<<b.failures < most { // 16 doublings are over any cap used here
-		limit = first << b.failures
+	limit := b.most
+	if b.failures < 16 && b.first<<b.failures < b.most { // 16 doublings are over any cap used here
+		limit = b.first << b.failures
 	}
 	b.failures++
 	return time.Duration(float64(limit)*b.jitter()) + time.Millisecond

@@ -9,8 +9,6 @@ import (
 	"go.mau.fi/libsignal/keys/prekey"
 	"go.mau.fi/libsignal/util/optional"
 	waBinary "go.mau.fi/whatsmeow/binary"
-
-	"postern/interop/wire"
 )
 
 // preKeyBundle is what is needed to start a session with a device.
@@ -38,7 +36,7 @@ func (b *preKeyBundle) toSignal(device uint32) *prekey.Bundle {
 // level deeper. The signature is checked when the bundle is used.
 func parseBundle(node *waBinary.Node) (*preKeyBundle, error) {
 	bundle := new(preKeyBundle)
-	registration := wire.Bytes(child(node, "registration"))
+	registration := bytesOf(child(node, "registration"))
 	if len(registration) != 4 {
 		return nil, fmt.Errorf("%w: registration id of %d bytes", errBadBundle, len(registration))
 	}
@@ -47,7 +45,7 @@ func parseBundle(node *waBinary.Node) (*preKeyBundle, error) {
 	if inner := child(node, "keys"); inner != nil {
 		keys = inner
 	}
-	if kind := child(keys, "type"); kind != nil && string(wire.Bytes(kind)) != string([]byte{djbType}) {
+	if kind := child(keys, "type"); kind != nil && string(bytesOf(kind)) != string([]byte{djbType}) {
 		return nil, fmt.Errorf("%w: unknown type of key", errBadBundle)
 	}
 	if err := readBytes(child(keys, "identity"), bundle.identity[:]); err != nil {
@@ -84,7 +82,7 @@ func readBytes(node *waBinary.Node, target []byte) error {
 	if node == nil {
 		return fmt.Errorf("%w: part missing", errBadBundle)
 	}
-	content := wire.Bytes(node)
+	content := bytesOf(node)
 	if len(content) != len(target) {
 		return fmt.Errorf("%w: %s of %d bytes, want %d", errBadBundle, node.Tag, len(content), len(target))
 	}

@@ -167,3 +167,27 @@ func RecodeSession(data []byte) ([]byte, error) {
 	}
 	return encodeSession(session.Structure())
 }
+
+// ParseEnlistAnswer reads the answer to an enlistment.
+var ParseEnlistAnswer = parseEnlistAnswer
+
+// ParseEverything runs all parsers of answers on a node.
+func ParseEverything(node *waBinary.Node) {
+	contact := types.NewJID("4915112345678", types.DefaultUserServer)
+	if list := parseDevices(contact, node); len(list.devices) > maxDevices {
+		panic("too many devices")
+	}
+	if bundle, err := parseBundle(node); err == nil {
+		step := newSignalStep(newLocalIdentity(&fuzzKeys), nil, AddressOf(contact), nil)
+		_ = step.start(context.Background(), bundle)
+	}
+	_ = parseContact(node)
+	_ = parseFailure(node)
+	_ = parseStreamError(node)
+	_ = parseError(node)
+	if ids := receiptIDs(node); len(ids) > 1024 {
+		panic("too many ids")
+	}
+}
+
+var fuzzKeys = NewKeys()

@@ -43,9 +43,11 @@ type outbox struct {
 	// unacked is how many of them are on the wire.
 	unacked int
 	// holds are the chats that have to wait, or that did not succeed since they had to.
-	holds   map[types.JID]*hold
-	pause   Timer // runs while the store is in trouble
-	stopped bool
+	holds map[types.JID]*hold
+	// pause runs while the store is in trouble, which makes all chats wait.
+	pause    Timer
+	troubles backoff
+	stopped  bool
 
 	settling settler
 }
@@ -157,15 +159,15 @@ func (o *outbox) oldestUnacked(on *connection) (oldest time.Time) {
 	return oldest
 }
 
-// pauseFor stops the sender for a while, because of the store.
-func (o *outbox) pauseFor(d time.Duration) {
+// pauseSending stops the sender for a while, because of the store.
+func (o *outbox) pauseSending() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.setBack(0)
 	if o.stopped || o.pause != nil {
 		return
 	}
-	o.pause = o.run.client.Clock.AfterFunc(d, func() {
+	o.pause = o.run.client.Clock.AfterFunc(o.troubles.next(), func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.pause = nil
@@ -181,11 +183,7 @@ func (o *outbox) holdChat(chat types.JID, id types.MessageID, seq int64) (tries 
 	delete(o.tracked, id)
 	held := o.holds[chat]
 	if held == nil {
-		client := o.run.client
-		held = &hold{
-			backoff: backoff{clock: client.Clock, jitter: client.Jitter, first: holdMin, most: holdMax},
-			tries:   make(map[types.MessageID]int),
-		}
+		held = &hold{backoff: o.run.newBackoff(holdMin, holdMax), tries: make(map[types.MessageID]int)}
 		if o.holds == nil {
 			o.holds = make(map[types.JID]*hold)
 		}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
-
-	"postern/interop/wire"
 )
 
 const (
@@ -124,7 +122,7 @@ func (c *connection) encNodes(node *waBinary.Node) (encs []incoming) {
 		if enc.Tag != "enc" || kind != encPreKey && kind != encNormal || len(encs) == maxEncNodes {
 			continue
 		}
-		ciphertext := wire.Bytes(&enc)
+		ciphertext := bytesOf(&enc)
 		if len(ciphertext) > maxCiphertext {
 			continue
 		}

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
-
-	"postern/interop/wire"
 )
 
 // Digits of a phone number in international form, with the country code. 15 is E.164's limit; there are no numbers
@@ -82,6 +80,6 @@ func parseContact(user *waBinary.Node) *Contact {
 	}
 	contact := &Contact{JID: jid, Reachable: !isUnreachable(user)}
 	// The gatekeeper repeats what it was asked for; anything else is somebody else's answer.
-	contact.Phone = wire.Text(found)
+	contact.Phone = string(bytesOf(found))
 	return contact
 }

@@ -53,6 +53,7 @@ func newRun(client *Client) *run {
 	r.handling, r.abandon = context.WithCancel(context.Background())
 	r.queues.run = r
 	r.outbox.run = r
+	r.outbox.troubles = r.newBackoff(holdMin, holdMax)
 	return r
 }
 
@@ -138,7 +139,7 @@ var errStopped = errors.New("client stopped")
 // connectUntilEnd connects again and again. It returns nil if the run was stopped, and otherwise why no further try can
 // succeed.
 func (r *run) connectUntilEnd() error {
-	wait := backoff{clock: r.client.Clock, jitter: r.client.Jitter}
+	wait := r.newBackoff(reconnectMin, reconnectMax)
 	tokensRefused := 0
 	for r.ctx.Err() == nil {
 		connection, err := r.connect()
@@ -182,6 +183,10 @@ func (r *run) sleep(d time.Duration) bool {
 	}
 }
 
+func (r *run) newBackoff(first, most time.Duration) backoff {
+	return backoff{clock: r.client.Clock, jitter: r.client.Jitter, first: first, most: most}
+}
+
 // report hands an event about the client itself to the handler, in order with others of its kind.
 func (r *run) report(event Event) {
 	r.queues.add(types.JID{}, job{run: func() { r.tell(event) }})
@@ -203,7 +208,7 @@ const (
 
 // insist calls fn again and again, with pauses, until it succeeds. It returns false if the run ended before.
 func (r *run) insist(what string, fn func(ctx context.Context) error) bool {
-	wait := backoff{clock: r.client.Clock, jitter: r.client.Jitter, first: handlerBackoffMin, most: handlerBackoffMax}
+	wait := r.newBackoff(handlerBackoffMin, handlerBackoffMax)
 	for {
 		err := fn(r.handling)
 		if err == nil {

@@ -31,7 +31,7 @@ func (o *outbox) work() {
 		pending, err := o.run.client.Store.PendingMessages(o.run.handling, cursor, room)
 		if err != nil {
 			o.run.log.Error().Err(err).Msg("Failed to load pending messages")
-			o.pauseFor(holdMin)
+			o.pauseSending()
 			continue
 		}
 		batch, more := o.take(pending, setBacks)
@@ -89,7 +89,7 @@ func (o *outbox) send(connection *connection, setBacks uint64, batch []Outgoing)
 	var ofStore *storeError
 	if errors.As(err, &ofStore) {
 		o.run.log.Error().Err(err).Msg("Failed to encrypt messages")
-		o.pauseFor(holdMin)
+		o.pauseSending()
 		return
 	} else if err != nil {
 		o.postpone(ready, err)
@@ -176,6 +176,7 @@ func (o *outbox) track(connection *connection, setBacks uint64, messages []Outgo
 		}
 	}
 	o.unacked += len(messages)
+	o.troubles.failures = 0
 	return true
 }
 

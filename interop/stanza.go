@@ -36,6 +36,14 @@ func children(node *waBinary.Node) []waBinary.Node {
 	return list
 }
 
+// bytesOf returns the node's content as bytes, nil if there is none or node is nil.
+func bytesOf(node *waBinary.Node) []byte {
+	if node == nil {
+		return nil
+	}
+	return wire.Bytes(node)
+}
+
 // attr returns an attribute as text. A JID comes in its text form.
 func attr(node *waBinary.Node, name string) string {
 	if node == nil {
