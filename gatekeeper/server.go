@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -88,7 +89,14 @@ func (s *Server) ChatURL() string { return "ws://" + s.publicAddress() + chatPat
 // ControlURL returns the control API's base URL, after Start.
 func (s *Server) ControlURL() string { return "http://" + s.control.Addr().String() }
 
-func (s *Server) publicAddress() string { return s.public.Addr().String() }
+// publicAddress is where clients on this machine reach the server. A listener for all addresses has none of its own.
+func (s *Server) publicAddress() string {
+	address := s.public.Addr().(*net.TCPAddr)
+	if address.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", strconv.Itoa(address.Port))
+	}
+	return address.String()
+}
 
 // Start opens the database and both listeners, and returns when connections are accepted. A server starts once.
 func (s *Server) Start(ctx context.Context) error {
