@@ -51,6 +51,18 @@ func (k *keyServer) next(t *testing.T) *waBinary.Node {
 	}
 }
 
+// markingStore tells when keys were marked as uploaded.
+type markingStore struct {
+	interop.Store
+	marked chan uint32
+}
+
+func (s *markingStore) MarkPreKeysUploaded(ctx context.Context, upTo uint32) error {
+	err := s.Store.MarkPreKeysUploaded(ctx, upTo)
+	s.marked <- upTo
+	return err
+}
+
 func uploadedIDs(iq *waBinary.Node) (ids []string) {
 	for _, key := range childOf(iq, "list").GetChildren() {
 		ids = append(ids, fmt.Sprintf("%x", childOf(&key, "id").Content))
@@ -63,7 +75,8 @@ func TestPreKeysAreToppedUp(t *testing.T) {
 	server := newKeyServer()
 	p.count = 3
 	p.answerAlso(server.answer)
-	s := newSubject(t, p)
+	marked := make(chan uint32, 9)
+	s := newSubject(t, p, func(o *interop.Options) { o.Store = &markingStore{newStore(), marked} })
 	s.Start()
 	l := p.login()
 	iq := server.next(t)
@@ -97,7 +110,16 @@ func TestPreKeysAreToppedUp(t *testing.T) {
 	if again := uploadedIDs(server.next(t)); fmt.Sprint(again) != fmt.Sprint(refused) {
 		t.Errorf("keys of an upload that failed are not used again: %v", again)
 	}
-	l.sync() // the client has the answer
+	for _, want := range []uint32{0x2f, 0x58} {
+		select {
+		case upTo := <-marked:
+			if upTo != want {
+				t.Errorf("keys up to %x count as uploaded, want %x", upTo, want)
+			}
+		case <-time.After(patience):
+			t.Fatal("keys do not count as uploaded")
+		}
+	}
 	s.stop()
 	if unsent, err := s.store.UnsentPreKeys(context.Background()); err != nil || len(unsent) != 0 {
 		t.Errorf("%d keys count as not uploaded, %v", len(unsent), err)

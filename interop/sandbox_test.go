@@ -37,7 +37,6 @@ type sandbox struct {
 	tb     testing.TB
 	config *gatekeeper.Config
 	tokens *provider.Provider
-	url    *url.URL // of the partner server
 }
 
 // keyStore keeps signing keys in memory.
