@@ -6,6 +6,7 @@ import (
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // maxFaultCount bounds how often a fault may be asked to happen.
@@ -71,15 +72,24 @@ func (s *Server) controlStreamError(r *http.Request) (any, error) {
 // controlRefuseLogins makes the next logins fail with a code.
 func (s *Server) controlRefuseLogins(r *http.Request) (any, error) {
 	var request struct {
-		Code  int `json:"code"`
-		Times int `json:"times"`
+		Account string `json:"account"`
+		Code    int    `json:"code"`
+		Times   int    `json:"times"`
 	}
 	if err := readControl(r, &request); err != nil {
 		return nil, err
 	} else if request.Times < 0 || request.Times > maxFaultCount || request.Times > 0 && (request.Code < 400 || request.Code > 599) {
 		return nil, badRequest("code must be from 400 to 599, times from 0 on")
 	}
-	s.faults.refuse(request.Code, request.Times)
+	var account types.JID
+	if request.Account != "" {
+		found, err := s.accountNamed(r, request.Account)
+		if err != nil {
+			return nil, err
+		}
+		account = found.JID
+	}
+	s.faults.refuse(account, request.Code, request.Times)
 	return nil, nil
 }
 

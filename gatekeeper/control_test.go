@@ -155,6 +155,10 @@ func TestFaultsOfLogins(t *testing.T) {
 		}
 	}
 	s.login(alice, account)
+	bob := newIdentity("@bob:example.org")
+	s.fault("refuse-logins", map[string]any{"account": wire.FormatJID(s.enlisted(bob)), "code": 500, "times": 1})
+	s.login(alice, account)
+	s.fault("refuse-logins", map[string]any{"code": 500, "times": 0})
 	s.fault("expire-tokens", map[string]any{"on": true})
 	if _, answer := s.dial(alice.noise, s.payload(alice, account)); answer.Attrs["reason"] != "413" {
 		t.Errorf("got %v", answer)

@@ -15,8 +15,9 @@ import (
 // concurrent use.
 type faults struct {
 	mu sync.Mutex
-	// refuseLogins logins are refused with refuseCode.
+	// refuseLogins logins are refused with refuseCode; only refuseAccount's, unless that is empty.
 	refuseCode, refuseLogins int
+	refuseAccount            types.JID
 	expireTokens             bool
 	// delayAcks is how long acks of messages wait; dropAcks of them are not sent at all.
 	delayAcks time.Duration
@@ -26,18 +27,20 @@ type faults struct {
 	outage  bool
 }
 
-// refuse makes the next logins fail.
-func (f *faults) refuse(code, times int) {
+// refuse makes the next logins of an account fail, or of all if account is empty.
+func (f *faults) refuse(account types.JID, code, times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refuseCode, f.refuseLogins = code, times
+	f.refuseAccount, f.refuseCode, f.refuseLogins = account, code, times
 }
 
-// refusal returns the reason that a login is to be refused with, 0 if it is not.
-func (f *faults) refusal() int {
+// refusal returns the reason that a login is to be refused with, 0 if it is not. The integrator of the one who logs in
+// is not known yet, so it does not matter.
+func (f *faults) refusal(who types.JID) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.refuseLogins == 0 {
+	meant := f.refuseAccount.IsEmpty() || f.refuseAccount.User == who.User && f.refuseAccount.Server == who.Server
+	if f.refuseLogins == 0 || !meant {
 		return 0
 	}
 	f.refuseLogins--

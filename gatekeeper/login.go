@@ -103,7 +103,7 @@ func (s *Server) checkLogin(ctx context.Context, static [32]byte, raw []byte) (w
 	if who == nil {
 		return nil, failureBadPayload
 	}
-	if reason = s.faults.refusal(); reason != 0 {
+	if reason = s.faults.refusal(who.device); reason != 0 {
 		return who, reason
 	}
 	if payload.Product != nil {
