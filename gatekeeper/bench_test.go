@@ -49,3 +49,18 @@ func BenchmarkStoreAndForward(b *testing.B) {
 	<-done
 	b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "messages/s")
 }
+
+// BenchmarkLogin is what one login of a partner's user costs both ends together: websocket, Noise, token, database.
+func BenchmarkLogin(b *testing.B) {
+	s := start(b)
+	alice := newIdentity("@alice:example.org")
+	account := s.enlisted(alice)
+	payload := s.payload(alice, account)
+	for b.Loop() {
+		c, answer := s.dial(alice.noise, payload)
+		if answer.Tag != "success" {
+			b.Fatal(answer)
+		}
+		_ = c.Close(0)
+	}
+}
