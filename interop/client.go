@@ -50,7 +50,7 @@ type Contact struct {
 // there is work: a worker for each chat with events to handle, a sender, and one each for acks to store, for the
 // set-up after a login and for retry receipts. All end with Stop.
 type Client struct {
-	Options
+	options  Options
 	sessions *sessions
 
 	// sending makes the order of Enqueue that of Send's callers, even on stores whose transactions overlap.
@@ -76,7 +76,7 @@ func NewClient(options Options) *Client {
 		Str("account", wire.FormatJID(options.Account.JID)).
 		Logger()
 	return &Client{
-		Options:  options,
+		options:  options,
 		sessions: newSessions(options.Store, newLocalIdentity(&options.Account.Keys)),
 	}
 }

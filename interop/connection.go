@@ -40,7 +40,7 @@ type connection struct {
 func newConnection(r *run, conn *wire.Conn) *connection {
 	c := &connection{run: r, wire: conn}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.lastInbound.Store(r.client.Clock.Now().UnixNano())
+	c.lastInbound.Store(r.client.options.Clock.Now().UnixNano())
 	return c
 }
 
@@ -87,7 +87,7 @@ func (c *connection) read() (*waBinary.Node, error) {
 		c.close(fmt.Errorf("failed to read from the chat channel: %w", err))
 		return nil, c.ended()
 	}
-	c.lastInbound.Store(c.run.client.Clock.Now().UnixNano())
+	c.lastInbound.Store(c.run.client.options.Clock.Now().UnixNano())
 	return node, nil
 }
 

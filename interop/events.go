@@ -13,7 +13,11 @@ import (
 // Calls for one chat come one at a time and in the order of the chat channel; different chats run side by side.
 // For [Message], [Undecryptable] and [Receipt] a nil return means delivered: only then is the stanza acknowledged to
 // the gatekeeper. On an error the client calls again, with backoff, until the handler succeeds or the client stops;
-// after a stop the gatekeeper delivers the stanza again. For all other events the error is logged only.
+// after a stop the gatekeeper delivers the stanza again. [IdentityChanged] is handed over again on an error too, since
+// it must not be missed and the message after it must wait. For all other events the error is logged only.
+//
+// The context of a call ends only when [Client.Stop] runs out of time; a handler that waits should return an error
+// instead and be called again.
 type Handler interface {
 	HandleEvent(ctx context.Context, event Event) error
 }

@@ -72,7 +72,7 @@ func (f *inflight) finish(key [32]byte) bool {
 // markDelivered notes in the store that the handler is done with a message. It returns false if the run ended before.
 func (r *run) markDelivered(message *inbound) bool {
 	return r.insist("storing a delivery", func(ctx context.Context) error {
-		store := r.client.Store
+		store := r.client.options.Store
 		if len(message.parts) == 1 {
 			return store.MarkDelivered(ctx, message.parts[0].hash)
 		}

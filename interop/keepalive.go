@@ -44,17 +44,17 @@ func (c *connection) startKeepalive() {
 }
 
 func (c *connection) keepalivePause() time.Duration {
-	return keepaliveMin + time.Duration(c.run.client.Jitter()*float64(keepaliveMax-keepaliveMin))
+	return keepaliveMin + time.Duration(c.run.client.options.Jitter()*float64(keepaliveMax-keepaliveMin))
 }
 
 // scheduleLook sets the timer. Callers hold mu.
 func (c *connection) scheduleLook(pause time.Duration) {
-	c.keepalive.timer = c.run.client.Clock.AfterFunc(pause, c.look)
+	c.keepalive.timer = c.run.client.options.Clock.AfterFunc(pause, c.look)
 }
 
 // look checks for signs of life and pings if there were none lately. Any stanza is a sign of life.
 func (c *connection) look() {
-	now := c.run.client.Clock.Now()
+	now := c.run.client.options.Clock.Now()
 	lastInbound := time.Unix(0, c.lastInbound.Load())
 	overdue := c.run.outbox.oldestUnacked(c)
 

@@ -30,11 +30,11 @@ func (r *run) connect() (*connection, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, loginTimeout)
 	defer cancel()
 	client := r.client
-	conn, err := wire.Dial(ctx, client.Gatekeeper.ChatURL.String(), client.HTTPClient, wire.ClientHandshake{
-		Static:  wire.KeyPair(client.Account.Keys.Noise),
-		RootKey: client.Gatekeeper.RootKey,
+	conn, err := wire.Dial(ctx, client.options.Gatekeeper.ChatURL.String(), client.options.HTTPClient, wire.ClientHandshake{
+		Static:  wire.KeyPair(client.options.Account.Keys.Noise),
+		RootKey: client.options.Gatekeeper.RootKey,
 		Payload: client.loginPayload,
-		Now:     client.Clock.Now,
+		Now:     client.options.Clock.Now,
 	})
 	if errors.Is(err, wire.ErrUntrustedServer) {
 		return nil, fmt.Errorf("%w: %w", ErrUntrustedServer, err)
@@ -76,19 +76,19 @@ func (r *run) connect() (*connection, error) {
 
 // loginPayload makes the last part of the handshake, with a new token every time.
 func (c *Client) loginPayload(ctx context.Context) ([]byte, error) {
-	account, err := strconv.ParseUint(c.Account.JID.User, 10, 64)
+	account, err := strconv.ParseUint(c.options.Account.JID.User, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("account %q is not a number", c.Account.JID.User)
+		return nil, fmt.Errorf("account %q is not a number", c.options.Account.JID.User)
 	}
-	token, err := c.Tokens.Token(ctx, c.Account.UserVisibleID, c.Gatekeeper.Audience)
+	token, err := c.options.Tokens.Token(ctx, c.options.Account.UserVisibleID, c.options.Gatekeeper.Audience)
 	if err != nil {
 		return nil, fmt.Errorf("failed to get an identity token: %w", err)
 	}
 	product := waWa6.ClientPayload_INTEROP
-	if c.Gatekeeper.Product == ProductMessenger {
+	if c.options.Gatekeeper.Product == ProductMessenger {
 		product = waWa6.ClientPayload_INTEROP_MSGR
 	}
-	version := c.Gatekeeper.ProtocolVersion
+	version := c.options.Gatekeeper.ProtocolVersion
 	return proto.Marshal(&waWa6.ClientPayload{
 		Product: product.Enum(),
 		Passive: proto.Bool(true),
@@ -101,7 +101,7 @@ func (c *Client) loginPayload(ctx context.Context) ([]byte, error) {
 		InteropData: &waWa6.ClientPayload_InteropData{
 			AccountID:          proto.Uint64(account),
 			Token:              []byte(token),
-			EnableReadReceipts: proto.Bool(c.ReadReceipts),
+			EnableReadReceipts: proto.Bool(c.options.ReadReceipts),
 		},
 	})
 }

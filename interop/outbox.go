@@ -167,7 +167,7 @@ func (o *outbox) pauseSending() {
 	if o.stopped || o.pause != nil {
 		return
 	}
-	o.pause = o.run.client.Clock.AfterFunc(o.troubles.next(), func() {
+	o.pause = o.run.client.options.Clock.AfterFunc(o.troubles.next(), func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.pause = nil
@@ -196,7 +196,7 @@ func (o *outbox) holdChat(chat types.JID, id types.MessageID, seq int64) (tries 
 	}
 	held.active, held.waiting, held.first = true, true, seq
 	if !o.stopped {
-		held.timer = o.run.client.Clock.AfterFunc(held.backoff.next(), func() {
+		held.timer = o.run.client.options.Clock.AfterFunc(held.backoff.next(), func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			held.waiting = false

@@ -60,7 +60,7 @@ func (c *Client) DownloadPicture(ctx context.Context, picture *Picture) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("failed to download a picture: %w", err)
 	}
-	response, err := c.HTTPClient.Do(request)
+	response, err := c.options.HTTPClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("failed to download a picture: %w", err)
 	}

@@ -34,15 +34,15 @@ var (
 
 // ensureSignedPreKey copies the key of the enlistment to a store that has none.
 func (r *run) ensureSignedPreKey(ctx context.Context) error {
-	store := r.client.Store
+	store := r.client.options.Store
 	newest, err := store.LoadSignedPreKey(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("failed to load the signed prekey: %w", err)
 	} else if newest != nil {
 		return nil
-	} else if r.client.Account.Keys.SignedPreKey.ID == 0 {
+	} else if r.client.options.Account.Keys.SignedPreKey.ID == 0 {
 		return errNoSignedKey
-	} else if err = store.AddSignedPreKey(ctx, r.client.Account.Keys.SignedPreKey); err != nil {
+	} else if err = store.AddSignedPreKey(ctx, r.client.options.Account.Keys.SignedPreKey); err != nil {
 		return fmt.Errorf("failed to store the signed prekey: %w", err)
 	}
 	return nil
@@ -54,20 +54,20 @@ func (r *run) ensureSignedPreKey(ctx context.Context) error {
 // old key, which stays valid far longer than the week until the next renewal.
 func (c *connection) rotateSignedPreKey(ctx context.Context) error {
 	client := c.run.client
-	newest, err := client.Store.LoadSignedPreKey(ctx, 0)
+	newest, err := client.options.Store.LoadSignedPreKey(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("failed to load the signed prekey: %w", err)
 	} else if newest == nil {
 		return errNoSignedKey
 	}
-	now := client.Clock.Now()
+	now := client.options.Clock.Now()
 	if now.Sub(newest.Created) < signedPreKeyAge {
 		return nil
 	} else if newest.ID >= maxPreKeyID {
 		return errPreKeysUsedUp
 	}
-	fresh := newSignedPreKey(client.Account.Keys.Identity, newest.ID+1, now)
-	if err = client.Store.AddSignedPreKey(ctx, fresh); err != nil {
+	fresh := newSignedPreKey(client.options.Account.Keys.Identity, newest.ID+1, now)
+	if err = client.options.Store.AddSignedPreKey(ctx, fresh); err != nil {
 		return fmt.Errorf("failed to store the signed prekey: %w", err)
 	}
 	_, err = c.ask(ctx, request{namespace: "encrypt", kind: "set", content: []waBinary.Node{
@@ -77,7 +77,7 @@ func (c *connection) rotateSignedPreKey(ctx context.Context) error {
 		return fmt.Errorf("failed to upload the signed prekey: %w", err)
 	}
 	c.run.log.Debug().Uint32("key_id", fresh.ID).Msg("Renewed the signed prekey")
-	return client.Store.RemoveSignedPreKeys(ctx, now.Add(-signedPreKeyKept))
+	return client.options.Store.RemoveSignedPreKeys(ctx, now.Add(-signedPreKeyKept))
 }
 
 // topUpPreKeys uploads one-time prekeys if the gatekeeper holds few. left is how many it holds, negative to ask it.
@@ -99,7 +99,7 @@ func (c *connection) topUpPreKeys(ctx context.Context, left int) (err error) {
 	if err != nil {
 		return err
 	}
-	signed, err := c.run.client.Store.LoadSignedPreKey(ctx, 0)
+	signed, err := c.run.client.options.Store.LoadSignedPreKey(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("failed to load the signed prekey: %w", err)
 	} else if signed == nil {
@@ -109,7 +109,7 @@ func (c *connection) topUpPreKeys(ctx context.Context, left int) (err error) {
 	for i, key := range keys {
 		list[i] = preKeyNode(key)
 	}
-	local := c.run.client.Account.Keys
+	local := c.run.client.options.Account.Keys
 	_, err = c.ask(ctx, request{namespace: "encrypt", kind: "set", content: []waBinary.Node{
 		registrationNode(local.RegistrationID),
 		{Tag: "type", Content: []byte{djbType}},
@@ -120,7 +120,7 @@ func (c *connection) topUpPreKeys(ctx context.Context, left int) (err error) {
 	if err != nil {
 		return fmt.Errorf("failed to upload prekeys: %w", err)
 	}
-	if err = c.run.client.Store.MarkPreKeysUploaded(ctx, keys[len(keys)-1].ID); err != nil {
+	if err = c.run.client.options.Store.MarkPreKeysUploaded(ctx, keys[len(keys)-1].ID); err != nil {
 		return fmt.Errorf("failed to mark prekeys as uploaded: %w", err)
 	}
 	c.run.log.Debug().Int("count", len(keys)).Int("left", left).Msg("Uploaded prekeys")
@@ -143,8 +143,8 @@ func (c *connection) countPreKeys(ctx context.Context) (int, error) {
 // preKeysToUpload returns at least count keys that the gatekeeper does not have: those left over from an upload that
 // did not succeed, and new ones.
 func (r *run) preKeysToUpload(ctx context.Context, count int) (keys []PreKey, err error) {
-	err = r.client.Store.Atomically(ctx, func(ctx context.Context) error {
-		keys, err = r.client.Store.UnsentPreKeys(ctx)
+	err = r.client.options.Store.Atomically(ctx, func(ctx context.Context) error {
+		keys, err = r.client.options.Store.UnsentPreKeys(ctx)
 		if err != nil || len(keys) >= count {
 			return err
 		}
@@ -164,8 +164,8 @@ func (r *run) makePreKeys(ctx context.Context, count int, sent bool) (keys []Pre
 	for i := range fresh {
 		fresh[i] = NewKeyPair()
 	}
-	err = r.client.Store.Atomically(ctx, func(ctx context.Context) error {
-		last, err := r.client.Store.LastPreKeyID(ctx)
+	err = r.client.options.Store.Atomically(ctx, func(ctx context.Context) error {
+		last, err := r.client.options.Store.LastPreKeyID(ctx)
 		if err != nil {
 			return err
 		} else if uint64(last)+uint64(count) > maxPreKeyID {
@@ -175,7 +175,7 @@ func (r *run) makePreKeys(ctx context.Context, count int, sent bool) (keys []Pre
 		for i := range keys {
 			keys[i] = PreKey{ID: last + 1 + uint32(i), KeyPair: fresh[i]}
 		}
-		return r.client.Store.AddPreKeys(ctx, keys, sent)
+		return r.client.options.Store.AddPreKeys(ctx, keys, sent)
 	})
 	return keys, err
 }

@@ -74,7 +74,7 @@ func (c *connection) queueReceipt(node *waBinary.Node, sender types.JID, kind Re
 		c.acknowledge(node)
 		return
 	}
-	at := timeAttr(node, "t", r.client.Clock.Now())
+	at := timeAttr(node, "t", r.client.options.Clock.Now())
 	stanza := &waBinary.Node{Tag: node.Tag, Attrs: node.Attrs}
 	r.queues.add(sender.ToNonAD(), job{bounded: true, bytes: len(ids) * maxMessageID, run: func() {
 		for len(ids) > 0 {

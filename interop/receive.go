@@ -88,7 +88,7 @@ func (c *connection) handleMessage(node *waBinary.Node) {
 func (c *connection) parseMessage(node *waBinary.Node) *inbound {
 	sender := jidAttr(node, "from")
 	id := attr(node, "id")
-	own := c.run.client.Account.JID
+	own := c.run.client.options.Account.JID
 	switch {
 	case !isContact(sender) || sender.User == own.User && sender.Server == own.Server && sender.Integrator == own.Integrator,
 		id == "" || len(id) > maxMessageID:
@@ -99,7 +99,7 @@ func (c *connection) parseMessage(node *waBinary.Node) *inbound {
 		MessageInfo: MessageInfo{
 			ID: id, Chat: sender.ToNonAD(), Sender: sender,
 			PushName:  cut(attr(node, "notify"), maxPushName),
-			Timestamp: timeAttr(node, "t", c.run.client.Clock.Now()),
+			Timestamp: timeAttr(node, "t", c.run.client.options.Clock.Now()),
 			Offline:   attr(node, "offline") != "",
 		},
 		stanza: &waBinary.Node{Tag: node.Tag, Attrs: node.Attrs},
@@ -168,8 +168,8 @@ func (r *run) handleParts(message *inbound) bool {
 			continue // delivered before
 		}
 		content, newIdentity, err := openEnvelope(part.envelope)
-		if newIdentity {
-			r.tell(&IdentityChanged{Contact: message.Sender, Timestamp: message.Timestamp})
+		if newIdentity && !r.deliver(&IdentityChanged{Contact: message.Sender, Timestamp: message.Timestamp}) {
+			return false
 		}
 		var event Event = &Message{MessageInfo: message.MessageInfo, Message: content}
 		if err != nil {

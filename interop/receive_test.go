@@ -418,6 +418,27 @@ func TestIdentityChangeComesBeforeTheMessage(t *testing.T) {
 	l.next("receipt")
 }
 
+func TestIdentityChangeIsNotMissed(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.send(bob.message(s, "old phone"))
+	waitFor[*interop.Message](s.events)
+	l.next("receipt")
+	bob.devices[0].Reinstall(newStore())
+	failures := 3
+	s.events.intercept(func(_ context.Context, event interop.Event) error {
+		if _, ok := event.(*interop.IdentityChanged); ok && failures > 0 {
+			failures--
+			return errors.New("homeserver is away")
+		}
+		return nil
+	})
+	l.send(bob.message(s, "new phone"))
+	waitFor[*interop.IdentityChanged](s.events)
+	waitFor[*interop.Message](s.events)
+	l.next("receipt")
+}
+
 func TestOfflineDeliveredComesWhenAllWasHandled(t *testing.T) {
 	p, s, l := started(t)
 	bob, carol := newContact(t, bobJID, 1), newContact(t, carolJID, 1)

@@ -94,7 +94,7 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	if retry == nil || id == "" || len(id) > maxMessageID || id != attr(node, "id") {
 		return errors.New("malformed retry receipt")
 	}
-	message, err := r.client.Store.FindOutgoing(r.handling, id)
+	message, err := r.client.options.Store.FindOutgoing(r.handling, id)
 	if err != nil {
 		return fmt.Errorf("failed to load the message: %w", err)
 	} else if message == nil || message.Plaintext == nil || message.Chat != device.ToNonAD() {
@@ -140,7 +140,7 @@ func (c *connection) retryBundle(ctx context.Context, node *waBinary.Node, devic
 	if err != nil {
 		return nil, err
 	}
-	doubtful := count >= retryWithKeys && c.run.answered.mayStart(device, c.run.client.Clock.Now())
+	doubtful := count >= retryWithKeys && c.run.answered.mayStart(device, c.run.client.options.Clock.Now())
 	if len(missing) == 0 && !doubtful {
 		return nil, nil
 	}

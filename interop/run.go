@@ -48,7 +48,7 @@ type run struct {
 }
 
 func newRun(client *Client) *run {
-	r := &run{client: client, log: &client.Log, done: make(chan struct{})}
+	r := &run{client: client, log: &client.options.Log, done: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.handling, r.abandon = context.WithCancel(context.Background())
 	r.queues.run = r
@@ -173,7 +173,7 @@ func (r *run) connectUntilEnd() error {
 // sleep waits for the time to pass or the run to end; it returns false if the run ended.
 func (r *run) sleep(d time.Duration) bool {
 	passed := make(chan struct{})
-	timer := r.client.Clock.AfterFunc(d, func() { close(passed) })
+	timer := r.client.options.Clock.AfterFunc(d, func() { close(passed) })
 	defer timer.Stop()
 	select {
 	case <-passed:
@@ -184,7 +184,7 @@ func (r *run) sleep(d time.Duration) bool {
 }
 
 func (r *run) newBackoff(first, most time.Duration) backoff {
-	return backoff{clock: r.client.Clock, jitter: r.client.Jitter, first: first, most: most}
+	return backoff{clock: r.client.options.Clock, jitter: r.client.options.Jitter, first: first, most: most}
 }
 
 // report hands an event about the client itself to the handler, in order with others of its kind.
@@ -194,7 +194,7 @@ func (r *run) report(event Event) {
 
 // tell hands an event to the handler once. An error is logged only.
 func (r *run) tell(event Event) {
-	if err := r.client.Handler.HandleEvent(r.handling, event); err != nil {
+	if err := r.client.options.Handler.HandleEvent(r.handling, event); err != nil {
 		r.log.Warn().Err(err).Type("event", event).Msg("Handler failed, event is dropped")
 	}
 }
@@ -226,5 +226,5 @@ func (r *run) insist(what string, fn func(ctx context.Context) error) bool {
 
 // deliver hands an event to the handler until it succeeds.
 func (r *run) deliver(event Event) bool {
-	return r.insist("handler", func(ctx context.Context) error { return r.client.Handler.HandleEvent(ctx, event) })
+	return r.insist("handler", func(ctx context.Context) error { return r.client.options.Handler.HandleEvent(ctx, event) })
 }

@@ -33,8 +33,8 @@ func (c *Client) Send(ctx context.Context, chat types.JID, id types.MessageID, m
 		return ErrTooLarge
 	}
 	c.sending.Lock()
-	added, err := c.Store.Enqueue(ctx, Outgoing{
-		ID: id, Chat: chat.ToNonAD(), Plaintext: plaintext, Ref: ref, Created: c.Clock.Now(),
+	added, err := c.options.Store.Enqueue(ctx, Outgoing{
+		ID: id, Chat: chat.ToNonAD(), Plaintext: plaintext, Ref: ref, Created: c.options.Clock.Now(),
 	})
 	c.sending.Unlock()
 	if err != nil {

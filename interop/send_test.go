@@ -674,3 +674,39 @@ func TestMessageIDIsStable(t *testing.T) {
 		}
 	}
 }
+
+func TestSentMessagesAreForgottenInTheEnd(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	const count = 1600
+	go func() {
+		for i := range count {
+			s.send(bobJID, fmt.Sprint("M", i))
+		}
+	}()
+	for range count {
+		l.ack(l.next("message"), 0)
+	}
+	for i := range count {
+		s.wantResult(fmt.Sprint("M", i), nil)
+	}
+	s.stop()
+	kept := 0
+	for i := range count {
+		message, err := s.store.FindOutgoing(context.Background(), fmt.Sprint("M", i))
+		if err != nil {
+			t.Fatal(err)
+		} else if message != nil {
+			kept++
+		} else if kept > 0 {
+			t.Fatalf("M%d is gone, older ones are not", i)
+		}
+	}
+	if kept < 1000 || kept > 1000+250+sendBatchOfTests {
+		t.Errorf("%d messages are kept", kept)
+	}
+}
+
+// sendBatchOfTests is how many results may be stored together, at most.
+const sendBatchOfTests = 256

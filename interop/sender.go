@@ -28,7 +28,7 @@ func (o *outbox) work() {
 		cursor, setBacks, room := o.cursor, o.setBacks, min(sendBatch, sendWindow-o.unacked)
 		o.mu.Unlock()
 
-		pending, err := o.run.client.Store.PendingMessages(o.run.handling, cursor, room)
+		pending, err := o.run.client.options.Store.PendingMessages(o.run.handling, cursor, room)
 		if err != nil {
 			o.run.log.Error().Err(err).Msg("Failed to load pending messages")
 			o.pauseSending()
@@ -156,7 +156,7 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 // track notes that messages are on the wire. It returns false if they must not be sent, since something has changed while
 // they were encrypted: the connection, or a message before them that has to be sent first. They are looked at again then.
 func (o *outbox) track(connection *connection, setBacks uint64, messages []Outgoing) bool {
-	now := o.run.client.Clock.Now()
+	now := o.run.client.options.Clock.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	stale := o.setBacks != setBacks || o.run.connected() != connection
@@ -233,7 +233,7 @@ func distinctChats(messages []Outgoing) []types.JID {
 // reportIdentities tells about devices that have a new identity key, each before what comes next in its chat.
 func (r *run) reportIdentities(devices []types.JID) {
 	for _, device := range devices {
-		event := &IdentityChanged{Contact: device, Timestamp: r.client.Clock.Now()}
-		r.queues.add(device.ToNonAD(), job{run: func() { r.tell(event) }})
+		event := &IdentityChanged{Contact: device, Timestamp: r.client.options.Clock.Now()}
+		r.queues.add(device.ToNonAD(), job{run: func() { r.deliver(event) }})
 	}
 }

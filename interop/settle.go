@@ -96,7 +96,7 @@ func (o *outbox) settle() {
 }
 
 func (o *outbox) store(ctx context.Context, ends []messageEnd) error {
-	store := o.run.client.Store
+	store := o.run.client.options.Store
 	err := store.Atomically(ctx, func(ctx context.Context) error {
 		for _, end := range ends {
 			if err := store.SetOutgoingState(ctx, end.id, end.state, end.failure); err != nil {
@@ -113,7 +113,7 @@ func (o *outbox) store(ctx context.Context, ends []messageEnd) error {
 		return nil
 	}
 	o.settling.pruned, o.settling.sincePrune = true, 0
-	if err = store.PruneOutgoing(ctx, outboxKept, o.run.client.Clock.Now().Add(-outboxAge)); err != nil {
+	if err = store.PruneOutgoing(ctx, outboxKept, o.run.client.options.Clock.Now().Add(-outboxAge)); err != nil {
 		o.run.log.Warn().Err(err).Msg("Failed to forget old sent messages")
 	}
 	return nil

@@ -31,7 +31,7 @@ func (c *connection) setUp() {
 	if err := c.topUpPreKeys(r.ctx, -1); err != nil {
 		r.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
 	}
-	if err := r.client.Store.PruneReceived(r.handling, r.client.Clock.Now().Add(-receivedKept)); err != nil {
+	if err := r.client.options.Store.PruneReceived(r.handling, r.client.options.Clock.Now().Add(-receivedKept)); err != nil {
 		r.log.Warn().Err(err).Msg("Failed to forget old deliveries")
 	}
 }

@@ -123,7 +123,7 @@ func (c *connection) askAgain(message *inbound, times int) error {
 	attrs["type"] = "retry"
 	content := []waBinary.Node{
 		{Tag: "retry", Attrs: waBinary.Attrs{"count": times, "id": message.ID, "t": message.Timestamp.Unix(), "v": 1}},
-		registrationNode(r.client.Account.Keys.RegistrationID),
+		registrationNode(r.client.options.Account.Keys.RegistrationID),
 	}
 	if times >= retryWithKeys {
 		keys, err := r.retryKeys()
@@ -141,7 +141,7 @@ func (r *run) retryKeys() (waBinary.Node, error) {
 	if err != nil {
 		return waBinary.Node{}, err
 	}
-	signed, err := r.client.Store.LoadSignedPreKey(r.handling, 0)
+	signed, err := r.client.options.Store.LoadSignedPreKey(r.handling, 0)
 	if err != nil {
 		return waBinary.Node{}, err
 	} else if signed == nil {
@@ -149,7 +149,7 @@ func (r *run) retryKeys() (waBinary.Node, error) {
 	}
 	return waBinary.Node{Tag: "keys", Content: []waBinary.Node{
 		{Tag: "type", Content: []byte{djbType}},
-		{Tag: "identity", Content: r.client.Account.Keys.Identity.Pub[:]},
+		{Tag: "identity", Content: r.client.options.Account.Keys.Identity.Pub[:]},
 		preKeyNode(oneTime[0]),
 		signedPreKeyNode(signed),
 	}}, nil

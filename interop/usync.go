@@ -17,7 +17,7 @@ func (c *connection) syncUsers(ctx context.Context, purpose string, protocols, u
 	answer, err := c.ask(ctx, request{namespace: "usync", kind: "get", content: []waBinary.Node{{
 		Tag: "usync",
 		Attrs: waBinary.Attrs{
-			"sid": strconv.FormatInt(c.run.client.Clock.Now().UnixMicro(), 10), "mode": "query", "last": "true", "index": "0", "context": purpose,
+			"sid": strconv.FormatInt(c.run.client.options.Clock.Now().UnixMicro(), 10), "mode": "query", "last": "true", "index": "0", "context": purpose,
 		},
 		Content: []waBinary.Node{
 			{Tag: "query", Content: protocols},
