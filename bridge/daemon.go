@@ -85,6 +85,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Listen:           d.cfg.Appservice.Listen,
 		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
 		UnencryptedReply: textUnencryptedCommand,
+		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
 	})
 	d.network = newNetwork(networkOptions{
 		Domain:       d.cfg.Homeserver.Domain,

@@ -85,7 +85,7 @@ func (c *Client) newRemoteMessage(ctx context.Context, info *interop.MessageInfo
 	}
 	c.updateName(ctx, contact, info)
 	return &remoteMessage{
-		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: info.Timestamp},
+		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: info.Timestamp, repeated: info.Offline},
 		id:          messageID,
 	}, nil
 }

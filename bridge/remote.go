@@ -21,6 +21,8 @@ type remoteEvent struct {
 	key    networkid.PortalKey
 	sender networkid.UserID // "" is the bridge itself
 	at     time.Time
+	// repeated is set for what may have been delivered by an earlier run of the daemon.
+	repeated bool
 	// begun is set when bridgev2 has the room and handles the event. An event that it ignored before that is not
 	// delivered: its chat was deleted under it.
 	begun bool
@@ -38,6 +40,9 @@ func (e *remoteEvent) AddLogContext(c zerolog.Context) zerolog.Context {
 
 // MutateContext implements bridgev2.RemoteEventWithContextMutation.
 func (e *remoteEvent) MutateContext(ctx context.Context) context.Context {
+	if e.repeated {
+		ctx = homeserver.WithRepeat(ctx)
+	}
 	return homeserver.WithFailure(ctx, &e.failure)
 }
 

@@ -26,8 +26,8 @@ const (
 )
 
 // botSync reads what the homeserver does not push, as the bot: to-device messages, device lists and one-time key
-// counts, typing, receipts and redactions, as far as they are missing. Everything goes the same way as what comes in
-// transactions.
+// counts, typing, receipts, redactions and invites of users of other servers, as far as they are missing. Everything
+// goes the same way as what comes in transactions.
 //
 // Its place in the sync is stored after an answer was handled, so that a crash repeats an answer rather than losing
 // it. Repeated to-device messages are recognized by the crypto store, repeated redactions by intake.
@@ -186,5 +186,29 @@ func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
 		add(data.Timeline.Events, event.UnknownEventType, !s.connector.features.Redactions)
 		add(data.Ephemeral.Events, event.EphemeralEventType, !s.connector.features.Ephemeral)
 	}
+	if !s.connector.features.Invites {
+		for room, data := range answer.Rooms.Invite {
+			if evt := s.foreignInvite(ctx, room, data); evt != nil {
+				order = append(order, room)
+				byRoom[room] = append(byRoom[room], evt)
+			}
+		}
+	}
 	s.connector.intake.parallel(ctx, order, byRoom)
+}
+
+// foreignInvite returns the bot's invite if a user of another server sent it. Those of this server come in
+// transactions, also from Dendrite.
+func (s *botSync) foreignInvite(ctx context.Context, room id.RoomID, data *mautrix.SyncInvitedRoom) *event.Event {
+	for _, evt := range data.State.Events {
+		if evt == nil || evt.Type.Type != event.StateMember.Type || evt.GetStateKey() != s.connector.Bot.UserID.String() {
+			continue
+		}
+		evt.RoomID = room
+		prepare(ctx, evt, event.StateEventType)
+		if s.connector.intake.isForeignInvite(evt) {
+			return evt
+		}
+	}
+	return nil
 }

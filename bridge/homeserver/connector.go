@@ -32,6 +32,8 @@ type Options struct {
 	MaxTransaction int64
 	// UnencryptedReply is what someone reads who sends a command in a room that is not encrypted.
 	UnencryptedReply string
+	// ForeignReply is what a user of another server reads who invites the bot.
+	ForeignReply string
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.
@@ -49,6 +51,7 @@ type Connector struct {
 	sync     *botSync
 
 	transactionIDs transactionIDs
+	sent           certainty
 	encryptedRooms sync.Map // of id.RoomID, those that are known to be encrypted
 	transport      *stoppableTransport
 
@@ -141,6 +144,7 @@ func (c *Connector) Stop() {
 	c.statuses.drain(statusDrainTimeout)
 	c.endLife()
 	c.transport.Stop()
+	c.intake.foreign.done.Wait()
 	c.late.wait()
 	c.statuses.wait()
 	c.crypto.Stop()

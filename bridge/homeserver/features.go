@@ -25,9 +25,11 @@ type Features struct {
 	Ephemeral bool
 	// Redactions come in transactions.
 	Redactions bool
+	// Invites of users of other servers come in transactions.
+	Invites bool
 }
 
-func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions }
+func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions || !f.Invites }
 
 const (
 	softwareSynapse  = "Synapse"
@@ -63,6 +65,7 @@ func guessFeatures(software, version string) Features {
 		MSC4190:    synapse && atLeast(version, 1, 121),
 		Ephemeral:  synapse,
 		Redactions: synapse,
+		Invites:    synapse,
 	}
 }
 
@@ -134,6 +137,7 @@ func (f Features) log(log *zerolog.Logger) {
 		Str("encryption_keys_by", by(f.ToDevice)).
 		Str("typing_and_receipts_by", by(f.Ephemeral)).
 		Str("redactions_by", by(f.Redactions)).
+		Str("foreign_invites_by", by(f.Invites)).
 		Str("bot_device_by", device).
 		Msg("The homeserver is connected; encryption, typing, receipts and redactions work")
 }

@@ -27,6 +27,7 @@ const rememberedEvents = 4096
 // messages are in the outbox by then, or their sender was told why not.
 type intake struct {
 	connector *Connector
+	foreign   foreignInvites
 	rooms     *exsync.KeyedMutex[id.RoomID] // held while an event of the room is handled
 	seen      *recentSet[id.EventID]
 }
@@ -34,6 +35,7 @@ type intake struct {
 func newIntake(c *Connector) *intake {
 	return &intake{
 		connector: c,
+		foreign:   foreignInvites{slots: make(chan struct{}, maxForeignInvites)},
 		rooms:     exsync.NewKeyedMutex[id.RoomID](),
 		seen:      newRecentSet[id.EventID](rememberedEvents),
 	}
@@ -198,6 +200,10 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 		}
 	case event.StateHistoryVisibility:
 		i.connector.crypto.machine.HandleHistoryVisibility(ctx, evt)
+	}
+	if i.isForeignInvite(evt) {
+		i.foreign.accept(ctx, i.connector, evt)
+		return
 	}
 	if slices.Contains(bridgedState, evt.Type) && (!i.isOwn(evt) || evt.Type == event.StateTombstone) {
 		i.connector.Bridge.QueueMatrixEvent(ctx, evt)

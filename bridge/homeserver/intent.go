@@ -105,6 +105,9 @@ func (i *Intent) send(
 	if !extra.Timestamp.IsZero() {
 		request.Timestamp = extra.Timestamp.UnixMilli()
 	}
+	if encrypted && request.TransactionID != "" {
+		return i.sendOnce(ctx, room, content, request)
+	}
 	return i.Matrix.SendMessageEvent(ctx, room, kind, content, request)
 }
 

@@ -178,6 +178,7 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		Listen:           s.address,
 		MaxTransaction:   1 << 20,
 		UnencryptedReply: "please encrypt",
+		ForeignReply:     "only for users of example.org",
 	})
 	s.network = &network{messages: make(chan string, 100)}
 	log := zerolog.Nop()

@@ -13,7 +13,7 @@ import (
 
 // transactionIDs makes the transaction ids of messages: the same for the same message, so that a homeserver that took
 // it before we could note that answers with the event that it has, and makes no second one. Synapse and Dendrite
-// remember transaction ids for half an hour at least.
+// remember transaction ids for half an hour at least, if they answered. See sendOnce for when they did not.
 //
 // They are a MAC, because a plain hash of an edit's target and time could be guessed by the homeserver.
 type transactionIDs struct{ key [32]byte }

@@ -101,9 +101,9 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 	entries := make([]config.Gatekeeper, 0, len(cfg.Partners))
 	for _, partner := range cfg.Partners {
 		entries = append(entries, config.Gatekeeper{
-			ID:              "sandbox",
-			Name:            "Sandbox",
-			Product:         "whatsapp",
+			ID:              string(cfg.Product),
+			Name:            fmt.Sprintf("Sandbox (%s)", cfg.Product),
+			Product:         string(cfg.Product),
 			Integrator:      int(partner.Integrator),
 			EnlistURL:       "http://" + cfg.Listen + "/3p/interop_reg",
 			ChatURL:         "ws://" + cfg.Listen + "/ws/chat",
