@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/homeserver"
@@ -151,6 +152,7 @@ func (s *scene) aliceSays(ctx context.Context, markdown string) error {
 
 // contactSays sends, waits until Alice has it, and shows what the servers saw. An empty room is any.
 func (s *scene) contactSays(ctx context.Context, contact *stack.Contact, room id.RoomID, words string) error {
+	mark := s.alice.Mark()
 	sent, err := contact.Device().SendText(ctx, s.alice.Address, words)
 	if err != nil {
 		return err
@@ -160,7 +162,10 @@ func (s *scene) contactSays(ctx context.Context, contact *stack.Contact, room id
 		return err
 	}
 	s.view.right(contact.Name, words, atGatekeeper)
-	received, err := s.alice.WaitMessage(ctx, room, "", strings.Trim(strings.Fields(words)[0], "*,!"))
+	fromContact := matrixuser.MessageIn(room, "", strings.Trim(strings.Fields(words)[0], "*,!"))
+	received, err := s.alice.WaitAfter(ctx, mark, "message of "+contact.Name, func(evt *event.Event) bool {
+		return evt.Sender != s.alice.ID() && fromContact(evt)
+	})
 	if err != nil {
 		return err
 	}
