@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
@@ -23,12 +24,13 @@ var errLost = errors.New("messages are wrong or missing")
 // measuredClient is one interop client with a handler that only counts.
 type measuredClient struct {
 	*interop.Client
+	account           types.JID
 	messages, results peer.Tally
 	sent              int // for ids
 }
 
 func newMeasuredClient(l *lone, account interop.Account, store interop.Store) *measuredClient {
-	c := &measuredClient{}
+	c := &measuredClient{account: account.JID}
 	c.Client = interop.NewClient(interop.Options{
 		Gatekeeper: l.gatekeeper, Account: account, Store: store, Tokens: l.partner.Tokens(), Handler: c, Log: zerolog.Nop(),
 	})
@@ -115,7 +117,7 @@ func (c *measuredClient) sendUntilAcked(ctx context.Context, contacts []*peer.Co
 			for n := range each {
 				ref := fmt.Sprint(first + i*each + n)
 				message := &waE2E.Message{Conversation: proto.String(messageText(n))}
-				if err := c.Send(sendCtx, contact.JID.ToNonAD(), interop.MessageID(c.Account.JID, ref), message, ref); err != nil {
+				if err := c.Send(sendCtx, contact.JID.ToNonAD(), interop.MessageID(c.account, ref), message, ref); err != nil {
 					return err
 				}
 			}

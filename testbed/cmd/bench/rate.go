@@ -6,13 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
-
 	"postern/testbed/baseline"
-	"postern/testbed/cmd/bench/peer"
 	"postern/testbed/cmd/bench/report"
 	"postern/testbed/stack"
 )
@@ -23,8 +17,6 @@ const (
 	// rateMessages are sent in each chat in a round.
 	rateMessages = 200
 	rateTarget   = 0.6
-	// eventsPage is how many events one request for a room's history asks for.
-	eventsPage = 100
 )
 
 // measureRate lets contacts write to one Matrix user, each in a chat of its own. The clock stops when each contact has the
@@ -52,28 +44,81 @@ func measureRate(ctx context.Context, b *bench) (figures []report.Figure, err er
 	if err != nil {
 		return nil, err
 	}
-	each := b.scaled(rateMessages)
-	var bridged, raw []float64
+	result := &rates{stack: s, senders: senders, chats: list}
 	for round := range rateRounds {
-		accepted, err := senders.Rate(ctx, each)
-		if err != nil {
+		if err = result.round(ctx, b.scaled(rateMessages)); err != nil {
 			return nil, err
 		}
-		delivered, err := list.rate(ctx, each)
-		if err != nil {
-			return nil, err
-		}
-		raw, bridged = append(raw, accepted), append(bridged, delivered)
-		b.progress("  round %d: %.0f/s (raw %.0f)", round+1, delivered, accepted)
+		b.progress("  round %d: %.0f/s (raw %.0f)", round+1, result.bridged[round], result.raw[round])
 	}
-	if err = list.check(ctx, rateRounds*each); err != nil {
+	if err = list.check(ctx, rateRounds*b.scaled(rateMessages)); err != nil {
 		return nil, err
 	}
+	return result.figures(), nil
+}
+
+// rates are what the rounds have measured until now.
+type rates struct {
+	stack   *stack.Stack
+	senders *baseline.Senders
+	chats   *conversations
+
+	raw, bridged []float64 // messages/s
+	// Processor time in ms for one message: the homeserver's for a raw one, the homeserver's and the bridge's for one
+	// that is bridged.
+	rawHomeserver, homeserver, bridge []float64
+}
+
+// round lets the raw senders send and then the contacts.
+func (r *rates) round(ctx context.Context, each int) error {
+	messages := float64(chats * each)
+	measured, homeserverTook, _, err := r.timed(func() (float64, error) { return r.senders.Rate(ctx, each) })
+	if err != nil {
+		return err
+	}
+	r.raw, r.rawHomeserver = append(r.raw, measured), append(r.rawHomeserver, homeserverTook.Seconds()*1000/messages)
+	measured, homeserverTook, bridgeTook, err := r.timed(func() (float64, error) { return r.chats.rate(ctx, each) })
+	if err != nil {
+		return err
+	}
+	r.bridged = append(r.bridged, measured)
+	r.homeserver = append(r.homeserver, homeserverTook.Seconds()*1000/messages)
+	r.bridge = append(r.bridge, bridgeTook.Seconds()*1000/messages)
+	return nil
+}
+
+// timed also returns how much processor time the two servers took meanwhile.
+func (r *rates) timed(measure func() (float64, error)) (rate float64, homeserver, bridge time.Duration, err error) {
+	before, err := r.processorTimes()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if rate, err = measure(); err != nil {
+		return 0, 0, 0, err
+	}
+	after, err := r.processorTimes()
+	return rate, after[0] - before[0], after[1] - before[1], err
+}
+
+func (r *rates) processorTimes() (homeserverAndBridge [2]time.Duration, err error) {
+	if homeserverAndBridge[0], err = r.stack.Homeserver.ProcessorTime(); err == nil {
+		homeserverAndBridge[1], err = r.stack.Bridge.ProcessorTime()
+	}
+	return homeserverAndBridge, err
+}
+
+func (r *rates) figures() []report.Figure {
+	processor := func(who string, took []float64) report.Figure {
+		return report.Figure{
+			Name: fmt.Sprintf("processor time of the %s for one message", who), Value: report.Median(took), Unit: "ms",
+			Baseline: report.Median(r.rawHomeserver), BaselineName: "homeserver, raw",
+		}
+	}
 	return []report.Figure{{
-		Name: fmt.Sprintf("WhatsApp to Matrix, encrypted, %d chats", chats), Value: report.Median(bridged), Unit: "messages/s",
-		Baseline: report.Median(raw), BaselineName: fmt.Sprintf("%d raw senders", chats),
+		Name: fmt.Sprintf("WhatsApp to Matrix, encrypted, %d chats", chats), Value: report.Median(r.bridged), Unit: "messages/s",
+		Baseline: report.Median(r.raw), BaselineName: fmt.Sprintf("%d raw senders", chats),
 		Target: &report.Target{Subject: report.Ratio, AtLeast: true, Number: rateTarget},
-	}}, nil
+	}, processor("bridge", r.bridge), processor("homeserver", r.homeserver)}
 }
 
 // newEnlisted makes a Matrix user who enlists by talking to the bot.
@@ -83,117 +128,4 @@ func newEnlisted(ctx context.Context, s *stack.Stack, name string) (*stack.Bridg
 		return nil, err
 	}
 	return user, user.Enlist(ctx)
-}
-
-// conversations are the chats of one Matrix user with contacts that cost next to nothing.
-type conversations struct {
-	user     *stack.BridgeUser
-	contacts []*peer.Contact
-	rooms    []id.RoomID
-}
-
-// start makes contacts and exchanges a message each way with every one of them, so that rooms and sessions are there.
-func (c *conversations) start(ctx context.Context, s *stack.Stack) error {
-	for i := range chats {
-		phone := fmt.Sprintf("+%d", firstPhone+i)
-		contact, err := peer.NewContact(ctx, peerServer(s.Gatekeeper), phone, fmt.Sprintf("Contact %d", i))
-		if err != nil {
-			return err
-		}
-		c.contacts = append(c.contacts, contact)
-		room, err := c.user.StartChat(ctx, phone)
-		if err != nil {
-			return err
-		}
-		c.rooms = append(c.rooms, room)
-		if _, err = c.user.SendText(ctx, room, "hello"); err != nil {
-			return err
-		}
-		if err = contact.Received.Wait(ctx, 1); err != nil {
-			return err
-		}
-		if _, err = contact.Read(ctx); err != nil {
-			return err
-		}
-		answer, err := contact.Prepare(ctx, "hello to you, too")
-		if err == nil {
-			err = contact.Send(ctx, answer)
-		}
-		if err == nil {
-			_, err = c.user.WaitMessage(ctx, room, "", "hello to you")
-		}
-		if err == nil {
-			err = contact.Delivered.Wait(ctx, 1)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rate returns how many messages a second are delivered.
-func (c *conversations) rate(ctx context.Context, each int) (float64, error) {
-	stanzas := make([][][]byte, len(c.contacts))
-	for i, contact := range c.contacts {
-		var err error
-		if stanzas[i], err = contact.Prepare(ctx, messageTexts(each)...); err != nil {
-			return 0, err
-		}
-	}
-	start := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	for i, contact := range c.contacts {
-		wanted := contact.Delivered.Count() + each
-		group.Go(func() error {
-			if err := contact.Send(ctx, stanzas[i]); err != nil {
-				return err
-			}
-			return contact.Delivered.Wait(ctx, wanted)
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	return rate(len(c.contacts)*each, time.Since(start)), nil
-}
-
-// check asks the homeserver how many encrypted events of the contact each room has: those that were measured, and the
-// first.
-func (c *conversations) check(ctx context.Context, measured int) error {
-	for _, room := range c.rooms {
-		events, err := c.encryptedEvents(ctx, room)
-		if err != nil {
-			return err
-		}
-		if events != measured+1 {
-			return fmt.Errorf("%w: the homeserver has %d of %d in %s", errLost, events, measured+1, room)
-		}
-	}
-	return nil
-}
-
-func (c *conversations) encryptedEvents(ctx context.Context, room id.RoomID) (count int, err error) {
-	from := ""
-	for {
-		page, err := c.user.Client.Messages(ctx, room, from, "", mautrix.DirectionBackward, nil, eventsPage)
-		if err != nil {
-			return 0, fmt.Errorf("failed to read %s: %w", room, err)
-		}
-		for _, evt := range page.Chunk {
-			if evt.Type.Type == event.EventEncrypted.Type && evt.Sender != c.user.ID() {
-				count++
-			}
-		}
-		if page.End == "" || page.End == from || len(page.Chunk) == 0 {
-			return count, nil
-		}
-		from = page.End
-	}
-}
-
-func (c *conversations) close() {
-	for _, contact := range c.contacts {
-		contact.Close()
-	}
 }

@@ -18,7 +18,7 @@ func Percentile(numbers []float64, percentage int) float64 {
 func Milliseconds(durations []time.Duration) []float64 {
 	converted := make([]float64, len(durations))
 	for i, duration := range durations {
-		converted[i] = float64(duration) / float64(time.Millisecond)
+		converted[i] = duration.Seconds() * 1000
 	}
 	return converted
 }
