@@ -19,8 +19,12 @@ type StoredEvent struct {
 	JSON json.RawMessage
 }
 
-// StoredEvent asks the homeserver for one event and decrypts nothing.
+// StoredEvent asks the homeserver for one event and decrypts nothing. It waits until the sync brought the event: Dendrite
+// answers a sender before it can show the event to anyone.
 func (u *User) StoredEvent(ctx context.Context, room id.RoomID, evt id.EventID) (*StoredEvent, error) {
+	if _, err := u.Wait(ctx, "event "+evt.String(), func(synced *event.Event) bool { return synced.ID == evt }); err != nil {
+		return nil, err
+	}
 	url := u.Client.BuildClientURL("v3", "rooms", room, "event", evt)
 	answer, err := u.Client.MakeRequest(ctx, http.MethodGet, url, nil, nil)
 	if err != nil {
