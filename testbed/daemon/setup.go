@@ -31,19 +31,6 @@ const (
 // ErrSetup is wrapped by errors about a `postern init` that failed.
 var ErrSetup = errors.New("postern init failed")
 
-// Gatekeeper is an entry of the configuration's list.
-type Gatekeeper struct {
-	ID              string `yaml:"id"`
-	Name            string `yaml:"name"`
-	Product         string `yaml:"product"`
-	Integrator      int    `yaml:"integrator"`
-	EnlistURL       string `yaml:"enlist_url"`
-	ChatURL         string `yaml:"chat_url"`
-	RootKey         string `yaml:"root_key"`
-	Audience        string `yaml:"audience"`
-	ProtocolVersion string `yaml:"protocol_version"`
-}
-
 // Options say what to run. All but the log level must be set.
 type Options struct {
 	// Binary is the postern program.
@@ -106,14 +93,11 @@ func (d *Daemon) Registrations() []string {
 	}
 }
 
-// Setup runs `postern init`, as an admin would, and returns what it printed.
-func (d *Daemon) Setup(ctx context.Context, gatekeepers ...Gatekeeper) (string, error) {
-	entries, err := yaml.Marshal(gatekeepers)
-	if err != nil {
-		return "", fmt.Errorf("failed to describe the gatekeepers: %w", err)
-	}
+// Setup runs `postern init`, as an admin would, and returns what it printed. gatekeepers is what the gatekeeper's owner
+// hands out: YAML with the entries for the configuration.
+func (d *Daemon) Setup(ctx context.Context, gatekeepers []byte) (string, error) {
 	gatekeepersFile := filepath.Join(d.options.Dir, gatekeepersName)
-	if err = os.WriteFile(gatekeepersFile, entries, 0o600); err != nil {
+	if err := os.WriteFile(gatekeepersFile, gatekeepers, 0o600); err != nil {
 		return "", fmt.Errorf("failed to describe the gatekeepers: %w", err)
 	}
 	args := []string{

@@ -13,6 +13,9 @@ const (
 	// outage is how long a server is away: long enough that every retry of the bridge's has failed more than once and
 	// waits for its turn.
 	outage = time.Minute
+	// outageLimit is how long such a test may take. After an outage the next try may be as far away as the outage was
+	// long: pauses double.
+	outageLimit = 6 * time.Minute
 	// outageMessages are written before, during and after.
 	outageMessages = 5
 )
@@ -27,7 +30,8 @@ func away(t *testing.T) {
 
 // TestTheHomeserverIsAwayForAMinute: what the contact writes meanwhile arrives once and in order.
 func TestTheHomeserverIsAwayForAMinute(t *testing.T) {
-	ctx, s := own(t, stack.Options{})
+	_, s := own(t, stack.Options{})
+	ctx := within(t, outageLimit)
 	c := newConversation(t, ctx, s)
 	if err := c.bothWrite(ctx, 0, outageMessages); err != nil {
 		t.Fatal(err)
@@ -53,7 +57,8 @@ func TestTheHomeserverIsAwayForAMinute(t *testing.T) {
 
 // TestTheGatekeeperIsAwayForAMinute: what the user writes meanwhile arrives once and in order.
 func TestTheGatekeeperIsAwayForAMinute(t *testing.T) {
-	ctx, s := own(t, stack.Options{})
+	_, s := own(t, stack.Options{})
+	ctx := within(t, outageLimit)
 	c := newConversation(t, ctx, s)
 	if err := c.bothWrite(ctx, 0, outageMessages); err != nil {
 		t.Fatal(err)

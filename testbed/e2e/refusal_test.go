@@ -1,15 +1,16 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/hex"
 	"net/http"
 	"strings"
 	"testing"
 
 	"postern/interop/wire"
-	"postern/testbed/daemon"
 	"postern/testbed/homeserver"
 	"postern/testbed/matrixuser"
+	"postern/testbed/sandbox"
 	"postern/testbed/servertest"
 	"postern/testbed/stack"
 )
@@ -59,7 +60,7 @@ func TestAContactWhoTurnsChatsOff(t *testing.T) {
 func TestUsersWhoDoNotAgreeAreNotEnlisted(t *testing.T) {
 	ctx, s := shared(t)
 	alice := newUser(t, ctx, s, "alice")
-	alice.command(t, ctx, "login "+stack.GatekeeperID, "yes")
+	alice.command(t, ctx, "login "+stack.GatekeeperID, "if you agree")
 	alice.command(t, ctx, "perhaps", "yes")
 	alice.command(t, ctx, "no", "nothing was done")
 	if _, err := s.Gatekeeper.Account(ctx, alice.ID().String()); err == nil {
@@ -86,60 +87,91 @@ func TestUsersOfOtherServersCannotEnlist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := mallory.Ask(ctx, room, s.Bot(), "login "+stack.GatekeeperID)
-	if err != nil {
+	if _, err = mallory.SendText(ctx, room, "login "+stack.GatekeeperID); err != nil {
 		t.Fatal(err)
 	}
-	if body := answer.Content.AsMessage().Body; !strings.Contains(body, "Only users of "+s.Homeserver.Domain()) {
-		t.Errorf("the bot answered %q", body)
+	if _, err = mallory.WaitMessage(ctx, room, s.Bot(), "Only users of "+s.Homeserver.Domain()); err != nil {
+		t.Error(err)
 	}
 	if _, err = s.Gatekeeper.Account(ctx, mallory.ID().String()); err == nil {
 		t.Error("the gatekeeper knows the user")
 	}
 }
 
-// TestEnlistmentThatTheGatekeeperRefuses sets bridges up wrongly and reads what their users are told.
-func TestEnlistmentThatTheGatekeeperRefuses(t *testing.T) {
-	cases := map[string]struct {
-		configure func(entry *daemon.Gatekeeper)
+// TestBridgesThatAreSetUpWrongly reads what users are told when the configuration does not fit the gatekeeper.
+func TestBridgesThatAreSetUpWrongly(t *testing.T) {
+	ctx, s := own(t, stack.Options{})
+	alice := newUser(t, ctx, s, "alice")
+	for _, test := range []struct {
+		name, key string
+		value     any
 		answer    string
 	}{
-		"unknown integrator": {func(entry *daemon.Gatekeeper) { entry.Integrator = 77 }, "integrator number"},
-		"wrong audience":     {func(entry *daemon.Gatekeeper) { entry.Audience = "someone else" }, "who you are"},
-		"old version":        {func(entry *daemon.Gatekeeper) { entry.ProtocolVersion = "0.9.0" }, "newer version"},
-		"no such server": {func(entry *daemon.Gatekeeper) {
-			entry.EnlistURL = "http://127.0.0.1:9/3p/interop_reg"
-		}, "could not be reached"},
-	}
-	for name, test := range cases {
-		t.Run(name, func(t *testing.T) {
-			ctx, s := own(t, stack.Options{Configure: test.configure})
-			alice := newUser(t, ctx, s, "alice")
-			alice.command(t, ctx, "login "+stack.GatekeeperID, "yes")
+		{"unknown integrator", "integrator", 77, "integrator number"},
+		{"wrong audience", "audience", "someone else", "who you are"},
+		{"old version", "protocol_version", "0.9.0", "newer version"},
+		{"no such server", "enlist_url", "http://127.0.0.1:9/3p/interop_reg", "could not be reached"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			defer reconfigure(t, ctx, s, test.key, test.value)()
+			alice.command(t, ctx, "login "+stack.GatekeeperID, "if you agree")
 			alice.command(t, ctx, "yes", test.answer)
 			if _, err := s.Gatekeeper.Account(ctx, alice.ID().String()); err == nil {
 				t.Error("the gatekeeper knows the user")
 			}
 		})
 	}
+	// With everything right again the last try is finished without the user, who agreed.
+	if _, err := s.Gatekeeper.WaitSaw(ctx, 0, "login", isLogin); err != nil {
+		t.Error(err)
+	}
 }
 
-// TestAServerWithAnotherRootKeyIsNotTalkedTo: the user is enlisted, but nothing goes over the chat channel.
-func TestAServerWithAnotherRootKeyIsNotTalkedTo(t *testing.T) {
-	other := wire.NewKeyPair()
-	ctx, s := own(t, stack.Options{Configure: func(entry *daemon.Gatekeeper) {
-		entry.RootKey = hex.EncodeToString(other.Pub[:])
-	}})
+// TestAServerThatNobodyVouchesForIsNotTalkedTo: the user is enlisted, but nothing goes over the chat channel.
+func TestAServerThatNobodyVouchesForIsNotTalkedTo(t *testing.T) {
+	ctx, s := own(t, stack.Options{})
 	alice := newUser(t, ctx, s, "alice")
-	alice.command(t, ctx, "login "+stack.GatekeeperID, "yes")
+	other := wire.NewKeyPair()
+	restore := reconfigure(t, ctx, s, "root_key", hex.EncodeToString(other.Pub[:]))
+	alice.command(t, ctx, "login "+stack.GatekeeperID, "if you agree")
 	alice.command(t, ctx, "yes", "could not prove that it is the right one")
 	saw, err := s.Gatekeeper.SawSoFar(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, record := range saw {
-		if strings.HasPrefix(record.Kind, "login") || strings.HasPrefix(record.Kind, "iq") {
+		if isLogin(record) || strings.HasPrefix(record.Kind, "iq") {
 			t.Errorf("the gatekeeper saw %+v", record)
 		}
 	}
+	restore()
+	if _, err = s.Gatekeeper.WaitSaw(ctx, 0, "login", isLogin); err != nil {
+		t.Error(err)
+	}
+}
+
+func isLogin(record sandbox.Record) bool { return record.Kind == "login" }
+
+// reconfigure restarts the bridge with another value in its gatekeeper's entry. The function that it returns puts the
+// old one back, in the same way.
+func reconfigure(t *testing.T, ctx context.Context, s *stack.Stack, key string, value any) func() {
+	t.Helper()
+	change := func(value any) (before any) {
+		if err := s.Bridge.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Bridge.EditConfig(func(config map[string]any) {
+			entry := config["gatekeepers"].([]any)[0].(map[string]any)
+			before, entry[key] = entry[key], value
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = s.Bridge.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return before
+	}
+	before := change(value)
+	return func() { change(before) }
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/daemon"
@@ -44,8 +43,6 @@ type Options struct {
 	Federation bool
 	// LogLevel is the bridge's; info if it is empty.
 	LogLevel string
-	// Configure changes the gatekeeper's entry before the bridge is set up, for tests of wrong settings.
-	Configure func(entry *daemon.Gatekeeper)
 	// Progress is called before every step, if set.
 	Progress func(step string)
 }
@@ -123,24 +120,17 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 	if err = whatsapp.Trust(s.Gatekeeper.RootKey()); err != nil {
 		return err
 	}
-	return s.setUpBridge(ctx, options.Configure)
+	return s.setUpBridge(ctx)
 }
 
 // setUpBridge does what an admin does: describe the gatekeeper, and let postern init write the files.
-func (s *Stack) setUpBridge(ctx context.Context, configure func(entry *daemon.Gatekeeper)) error {
+func (s *Stack) setUpBridge(ctx context.Context) error {
 	description, err := s.Gatekeeper.Describe(ctx)
 	if err != nil {
 		return err
 	}
-	var entries []daemon.Gatekeeper
-	if err = yaml.Unmarshal(description, &entries); err != nil {
-		return fmt.Errorf("failed to read the gatekeeper's description: %w", err)
-	}
-	if configure != nil {
-		configure(&entries[0])
-	}
 	s.progress("setting the bridge up with postern init")
-	s.SetupOutput, err = s.Bridge.Setup(ctx, entries...)
+	s.SetupOutput, err = s.Bridge.Setup(ctx, description)
 	return err
 }
 
