@@ -44,6 +44,22 @@ func ReadReceiptBy(reader id.UserID, about id.EventID) func(*event.Event) bool {
 	}
 }
 
+// ReadBySomeoneElse matches a read receipt for the event of anyone but these users.
+func ReadBySomeoneElse(about id.EventID, but ...id.UserID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.ReceiptEventContent)
+		if !ok {
+			return false
+		}
+		for reader := range (*content)[about][event.ReceiptTypeRead] {
+			if !slices.Contains(but, reader) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
 // TypingIn matches a typing notification in a room that does or does not name the user.
 func TypingIn(room id.RoomID, user id.UserID, typing bool) func(*event.Event) bool {
 	return func(evt *event.Event) bool {

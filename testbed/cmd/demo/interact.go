@@ -15,11 +15,11 @@ import (
 func (s *scene) interact(ctx context.Context, input io.Reader) error {
 	s.view.title("Your turn")
 	s.view.note("Log in as Alice with Element (Desktop, or the web version on this machine):")
-	s.view.note("")
-	s.view.note("    homeserver  " + s.view.paint(s.stack.Homeserver.URL(), bold))
-	s.view.note("    user        " + s.view.paint(s.alice.ID().Localpart(), bold))
-	s.view.note("    password    " + s.view.paint(s.alice.Account().Password, bold))
-	s.view.note("")
+	s.view.print("",
+		"      homeserver  "+s.view.paint(s.stack.Homeserver.URL(), bold),
+		"      user        "+s.view.paint(s.alice.ID().Localpart(), bold),
+		"      password    "+s.view.paint(s.alice.Account().Password, bold),
+		"")
 	s.view.note("Type here to write as Bob, with the Enter key at the end of each message. Ctrl-C ends everything.")
 
 	lines := make(chan string)

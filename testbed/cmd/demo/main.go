@@ -62,8 +62,7 @@ func run(ctx context.Context, v *view, check bool) (err error) {
 	}()
 	if err = scene.play(ctx); err != nil || check {
 		if err == nil {
-			v.note("")
-			v.note(v.paint("The demo works.", green, bold))
+			v.print("", "  "+v.paint("The demo works.", green, bold))
 		} else if !errors.Is(err, context.Canceled) {
 			err = fmt.Errorf("%w\n%s", err, scene.stack.Logs())
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.mau.fi/whatsmeow/types/events"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -87,6 +88,8 @@ func (s *scene) startChat(ctx context.Context) (err error) {
 		return err
 	}
 	s.showManagement(mark)
+	s.view.print("")
+	s.view.note("Alice is in the chat already: the bridge joined it for her, encrypted it, marked it as direct, and put it into a space named Third-party chats.")
 	return nil
 }
 
@@ -147,6 +150,21 @@ func (s *scene) aliceSays(ctx context.Context, markdown string) error {
 		return err
 	}
 	s.view.right("Bob receives", text(heard), atGatekeeper, fmt.Sprintf("on %d devices", len(s.bob.Devices)))
+	return s.bobReads(ctx, heard, sent)
+}
+
+// bobReads lets Bob open the chat, and waits until Alice sees that he did.
+func (s *scene) bobReads(ctx context.Context, heard *events.Message, sent id.EventID) error {
+	if err := s.bob.Device().MarkRead(ctx, heard.Info.Chat, heard.Info.ID); err != nil {
+		return err
+	}
+	_, err := s.alice.Wait(ctx, "Bob's read receipt", func(evt *event.Event) bool {
+		return evt.RoomID == s.chat && matrixuser.ReadBySomeoneElse(sent, s.alice.ID(), s.stack.Bot())(evt)
+	})
+	if err != nil {
+		return err
+	}
+	s.view.left("Alice sees", "Bob has read it")
 	return nil
 }
 

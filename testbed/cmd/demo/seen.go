@@ -28,7 +28,7 @@ func (s *scene) onHomeserver(ctx context.Context, room id.RoomID, evt id.EventID
 	if stored.Type != event.EventEncrypted.Type {
 		return "", fmt.Errorf("%w: it is of type %s", errReadable, stored.Type)
 	}
-	return fmt.Sprintf("the homeserver has: %s, %d bytes", stored.Type, len(stored.JSON)), nil
+	return fmt.Sprintf("homeserver has %s, %d bytes", stored.Type, len(stored.JSON)), nil
 }
 
 // atGatekeeper asks the sandbox what it saw of the message. A message without ciphertext is an error.
@@ -40,7 +40,7 @@ func (s *scene) atGatekeeper(ctx context.Context, message types.MessageID) (stri
 	if len(record.Enc) == 0 {
 		return "", fmt.Errorf("%w: %s", errNotMet, message)
 	}
-	return fmt.Sprintf("the gatekeeper saw: Signal ciphertext %s, %d bytes", strings.Join(record.Enc, " + "), record.Size), nil
+	return fmt.Sprintf("gatekeeper saw Signal %s, %d bytes", strings.Join(record.Enc, " + "), record.Size), nil
 }
 
 func text(message *events.Message) string { return whatsapp.Text(message.Message) }
