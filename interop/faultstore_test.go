@@ -100,3 +100,10 @@ func (s *failingStore) PutReceived(ctx context.Context, hash [32]byte, plaintext
 	}
 	return s.Store.PutReceived(ctx, hash, plaintext)
 }
+
+// looseStore does not keep transactions apart. It cannot undo anything, so it is for tests in which nothing fails.
+type looseStore struct{ interop.Store }
+
+func (s looseStore) Atomically(ctx context.Context, fn func(ctx context.Context) error) error {
+	return fn(ctx)
+}

@@ -49,7 +49,11 @@ func (o *outbox) finish(message *tracked, fate error) {
 	}
 	o.mu.Unlock()
 	o.run.queues.add(message.chat, job{run: func() {
-		o.run.tell(event)
+		if fate == nil {
+			o.run.tell(event)
+		} else if !o.run.deliver(event) {
+			return // the run ends before the sender knows: the next one finds the message pending
+		}
 		o.end(end)
 	}})
 }
