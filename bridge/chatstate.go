@@ -14,22 +14,34 @@ const maxKeptReceipts = 256
 // concurrent use; the zero value is ready.
 type chatStates struct {
 	lock     sync.Mutex
-	failures map[networkid.PortalKey]int
+	failures map[networkid.PortalKey]failureRow
 	receipts map[networkid.PortalKey]readSpan
 }
 
 // readSpan are the messages that were read: after the one time, up to the other.
 type readSpan struct{ after, upTo time.Time }
 
-// failed counts one more failure in a row and returns how many there are.
-func (s *chatStates) failed(chat networkid.PortalKey) int {
+// failureRow are failures of one kind, one after the other.
+type failureRow struct {
+	kind  failure
+	count int
+}
+
+// failed counts one more failure and returns how many of its kind there are in a row: an outage that is over says nothing
+// about what comes after it.
+func (s *chatStates) failed(chat networkid.PortalKey, kind failure) int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.failures == nil {
-		s.failures = make(map[networkid.PortalKey]int)
+		s.failures = make(map[networkid.PortalKey]failureRow)
 	}
-	s.failures[chat]++
-	return s.failures[chat]
+	row := s.failures[chat]
+	if row.kind != kind {
+		row = failureRow{kind: kind}
+	}
+	row.count++
+	s.failures[chat] = row
+	return row.count
 }
 
 // worked ends the row of failures.

@@ -42,8 +42,9 @@ func (c *Client) deliver(ctx context.Context, msg *remoteMessage) error {
 	}
 	log := zerolog.Ctx(ctx).With().Str("message_id", string(msg.id)).Logger()
 	ctx = log.WithContext(ctx)
-	failures := c.chats.failed(msg.key)
-	switch kind := failureKind(err); {
+	kind := failureKind(err)
+	failures := c.chats.failed(msg.key, kind)
+	switch {
 	case kind == failureWait:
 	case kind == failureTooLarge:
 		err = c.deliverInstead(ctx, msg, textTooLong, err)

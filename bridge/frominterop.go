@@ -131,7 +131,7 @@ func (c *Client) handleReceipt(ctx context.Context, receipt *interop.Receipt) er
 		}
 	}
 	if receipt.Type == interop.ReceiptDelivered {
-		return c.deliverReceipt(ctx, key, contact, targets)
+		return c.unlessHopeless(ctx, c.deliverReceipt(ctx, key, contact, targets))
 	}
 	evt := &remoteReceipt{
 		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: receipt.Timestamp},
@@ -140,7 +140,17 @@ func (c *Client) handleReceipt(ctx context.Context, receipt *interop.Receipt) er
 	if err = c.queue(evt, &evt.remoteEvent); errors.Is(err, errNotBegun) {
 		return nil // there is no room to show it in
 	}
-	return err
+	return c.unlessHopeless(ctx, err)
+}
+
+// unlessHopeless drops a receipt that the homeserver will never take, such as one in a room that was purged: it must not
+// hold up the messages behind it.
+func (c *Client) unlessHopeless(ctx context.Context, err error) error {
+	if err == nil || failureKind(err) == failureWait {
+		return err
+	}
+	zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt that cannot be shown")
+	return nil
 }
 
 // deliverReceipt says at each message that the contact's phone has it. bridgev2 could do that too, but would not tell

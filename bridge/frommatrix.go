@@ -91,7 +91,8 @@ func sendError(gatekeeper string, err error) error {
 		WithMessage("The bridge could not store it. Please send it again.").WithIsCertain(true).WithSendNotice(true)
 }
 
-// sendResult tells the sender what became of a message. It may come twice, and after a restart.
+// sendResult tells the sender what became of a message. It may come twice, and after a restart. A refusal counts as told
+// only when the notice is in the room; a success is told soon, since the contact's receipt tells it once more.
 func (c *Client) sendResult(ctx context.Context, result *interop.SendResult) error {
 	contact, err := portal.UserID(c.gatekeeper.ID, result.Chat)
 	if err != nil {
@@ -103,26 +104,26 @@ func (c *Client) sendResult(ctx context.Context, result *interop.SendResult) err
 	} else if chat == nil || chat.MXID == "" || result.Ref == "" {
 		return nil
 	}
-	ms := &bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
-	if result.Err != nil {
-		zerolog.Ctx(ctx).Warn().Err(result.Err).Str("message_id", result.ID).Msg("A message was refused for good")
-		ms = &bridgev2.MessageStatus{
-			Status:        event.MessageStatusFail,
-			ErrorReason:   event.MessageStatusNetworkError,
-			InternalError: result.Err,
-			Message:       textSendFailed(c.gatekeeperName(), result.Err),
-			IsCertain:     true,
-			SendNotice:    true,
-		}
-	}
-	c.network.Matrix.SendMessageStatus(ctx, ms, &bridgev2.MessageStatusEventInfo{
+	info := &bridgev2.MessageStatusEventInfo{
 		RoomID:        chat.MXID,
 		SourceEventID: id.EventID(result.Ref),
 		EventType:     event.EventMessage,
 		MessageType:   event.MsgText,
 		Sender:        c.login.UserMXID,
-	})
-	return nil
+	}
+	if result.Err == nil {
+		c.network.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{Status: event.MessageStatusSuccess}, info)
+		return nil
+	}
+	zerolog.Ctx(ctx).Warn().Err(result.Err).Str("message_id", result.ID).Msg("A message was refused for good")
+	return c.network.Matrix.ReportFailure(ctx, &bridgev2.MessageStatus{
+		Status:        event.MessageStatusFail,
+		ErrorReason:   event.MessageStatusNetworkError,
+		InternalError: result.Err,
+		Message:       textSendFailed(c.gatekeeperName(), result.Err),
+		IsCertain:     true,
+		SendNotice:    true,
+	}, info)
 }
 
 const (

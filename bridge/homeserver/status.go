@@ -36,6 +36,17 @@ func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatu
 	return nil
 }
 
+// ReportFailure is SendMessageStatus for a failure that the sender must hear of: it returns when the notice was sent, after
+// all that was reported in the room before, or why it was not. A failure that the homeserver will never take, because the
+// room is gone, counts as reported.
+func (c *Connector) ReportFailure(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
+	err := c.statuses.addAndWait(ctx, info.RoomID, statusJobs(c, *ms, *info))
+	if err != nil && !errors.Is(err, errStopping) && !mayHeal(err) && ctx.Err() == nil {
+		return nil // it is in the log
+	}
+	return err
+}
+
 // statusJob is one request. It is tried again if it fails with what may heal.
 type statusJob func(ctx context.Context) error
 

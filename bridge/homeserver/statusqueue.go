@@ -33,31 +33,62 @@ type statusQueue struct {
 type queuedStatus struct {
 	job statusJob
 	log *zerolog.Logger
+	// done gets the result; nil if nobody waits. It has room.
+	done chan<- error
 }
 
 func newStatusQueue(c *Connector) *statusQueue {
 	return &statusQueue{connector: c, rooms: make(map[id.RoomID][]queuedStatus)}
 }
 
+// errStatusDropped: too many statuses wait in the room.
+var errStatusDropped = errors.New("too many message statuses wait")
+
 func (q *statusQueue) add(ctx context.Context, room id.RoomID, jobs []statusJob) {
-	if len(jobs) == 0 || q.connector.life.Err() != nil {
-		return
+	if err := q.enqueue(ctx, room, jobs, nil); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("room_id", room).Msg("Dropped a message status")
+	}
+}
+
+// addAndWait is add for those who have to know: it returns when the last of the jobs is done, or why it is not.
+func (q *statusQueue) addAndWait(ctx context.Context, room id.RoomID, jobs []statusJob) error {
+	done := make(chan error, 1)
+	if err := q.enqueue(ctx, room, jobs, done); err != nil || len(jobs) == 0 {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.connector.life.Done():
+		return errStopping
+	}
+}
+
+// enqueue hands the jobs to the room's goroutine; done is for the last of them.
+func (q *statusQueue) enqueue(ctx context.Context, room id.RoomID, jobs []statusJob, done chan<- error) error {
+	if len(jobs) == 0 {
+		return nil
+	} else if q.connector.life.Err() != nil {
+		return errStopping
 	}
 	log := zerolog.Ctx(ctx)
 	q.lock.Lock()
 	defer q.lock.Unlock()
 	waiting, working := q.rooms[room]
 	if len(waiting) >= maxQueuedStatuses {
-		log.Warn().Stringer("room_id", room).Msg("Too many message statuses wait, dropping one")
-		return
+		return errStatusDropped
 	}
 	for _, job := range jobs {
-		waiting = append(waiting, queuedStatus{job, log})
+		waiting = append(waiting, queuedStatus{job: job, log: log})
 	}
+	waiting[len(waiting)-1].done = done
 	q.rooms[room] = waiting
 	if !working {
 		q.workers.Go(func() { q.work(room) })
 	}
+	return nil
 }
 
 // work sends until nothing is left for the room.
@@ -77,24 +108,27 @@ func (q *statusQueue) work(room id.RoomID) {
 		next := waiting[0]
 		q.rooms[room] = waiting[1:]
 		q.lock.Unlock()
-		q.send(room, next)
+		err := q.send(room, next)
+		if next.done != nil {
+			next.done <- err
+		}
 	}
 }
 
-func (q *statusQueue) send(room id.RoomID, status queuedStatus) {
+func (q *statusQueue) send(room id.RoomID, status queuedStatus) error {
 	ctx := status.log.WithContext(q.connector.life)
 	pause := statusRetryFirst
 	for try := 1; ; try++ {
 		err := status.job(ctx)
 		if err == nil {
-			return
+			return nil
 		}
 		if try >= statusTries || !mayHeal(err) {
 			status.log.Err(err).Stringer("room_id", room).Msg("Failed to send a message status")
-			return
+			return err
 		}
 		if sleep(ctx, pause) != nil {
-			return
+			return err
 		}
 		pause = min(2*pause, statusRetryMax)
 	}
