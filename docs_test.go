@@ -68,7 +68,7 @@ func TestFilesNamedInDocumentsExist(t *testing.T) {
 }
 
 var (
-	troubleshootingEntry = regexp.MustCompile("(?m)^\\*\\*.*\\*\\*.*$")
+	troubleshootingEntry = regexp.MustCompile(`(?m)^\*\*.*\*\*.*$`)
 	// errorText is a text of the program: in backticks with a space in it, which configuration keys do not have, or in quotes.
 	errorText = regexp.MustCompile("`([^`]* [^`]*)`|\"([^\"]+)\"")
 	ellipsis  = regexp.MustCompile(`"?\.\.\."?`)
