@@ -24,8 +24,8 @@ const (
 
 // bare is what connections need without a bridge: a process that only keeps them, and one that keeps none.
 type bare struct {
-	lone         *lone
-	with, within *process.Process
+	lone              *lone
+	everybody, nobody *process.Process
 	// took is the time from the start of the process until all were connected.
 	took time.Duration
 }
@@ -57,11 +57,11 @@ func (b *bench) startBare(ctx context.Context, users int) (result *bare, err err
 	if err = group.Wait(); err != nil {
 		return nil, err
 	}
-	if result.within, err = l.startIdle("nobody", nil); err != nil {
+	if result.nobody, err = l.startIdle("nobody", nil); err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	if result.with, err = l.startIdle("everybody", logins); err != nil {
+	if result.everybody, err = l.startIdle("everybody", logins); err != nil {
 		return nil, err
 	}
 	err = waitConnected(ctx, l.sandbox, users)
@@ -90,19 +90,19 @@ func (l *lone) startIdle(name string, logins []peer.Login) (*process.Process, er
 
 // bytesEach is how much memory one connection takes.
 func (r *bare) bytesEach(users int) (float64, error) {
-	with, err := r.with.ResidentBytes()
+	full, err := r.everybody.ResidentBytes()
 	if err != nil {
 		return 0, err
 	}
-	within, err := r.within.ResidentBytes()
-	return float64(with-within) / float64(users), err
+	empty, err := r.nobody.ResidentBytes()
+	return float64(full-empty) / float64(users), err
 }
 
 func (r *bare) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), bareStopTimeout)
 	defer cancel()
 	var problems []error
-	for _, process := range []*process.Process{r.with, r.within} {
+	for _, process := range []*process.Process{r.everybody, r.nobody} {
 		if process != nil {
 			problems = append(problems, process.Stop(ctx))
 		}

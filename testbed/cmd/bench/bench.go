@@ -42,9 +42,6 @@ type bench struct {
 }
 
 func (b *bench) measure(ctx context.Context, m measurement, into *report.Report) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, measureTimeout)
 	defer cancel()
 	b.progress("%s: %s", m.name, m.about)

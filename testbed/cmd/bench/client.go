@@ -14,7 +14,7 @@ const (
 	// clientRounds are measured in turns with the baseline; the medians count.
 	clientRounds = 3
 	// clientMessages are sent in each chat in a round, one way.
-	clientMessages = 400
+	clientMessages = 500
 	clientTarget   = 1500 // messages/s
 )
 

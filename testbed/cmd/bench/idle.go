@@ -27,38 +27,40 @@ func idle(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errUsage
 	}
-	content, err := os.ReadFile(args[0])
+	channels, err := connectAll(ctx, args[0])
+	if err == nil {
+		<-ctx.Done()
+	}
+	for _, channel := range channels {
+		if channel != nil {
+			channel.Close()
+		}
+	}
+	return err
+}
+
+// connectAll returns the channels that could be connected, also if others could not. Nothing of the file stays in memory.
+func connectAll(ctx context.Context, file string) ([]*peer.Channel, error) {
+	content, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("failed to read the logins: %w", err)
+		return nil, fmt.Errorf("failed to read the logins: %w", err)
 	}
 	var logins []peer.Login
 	if err = json.Unmarshal(content, &logins); err != nil {
-		return fmt.Errorf("failed to parse the logins: %w", err)
+		return nil, fmt.Errorf("failed to parse the logins: %w", err)
 	}
 	channels := make([]*peer.Channel, len(logins))
-	defer func() {
-		for _, channel := range channels {
-			if channel != nil {
-				channel.Close()
-			}
-		}
-	}()
-	group, groupCtx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(loginsAtOnce)
 	for i, login := range logins {
 		group.Go(func() error {
-			channel, err := peer.Connect(groupCtx, login, nil)
+			channel, err := peer.Connect(ctx, login, nil)
 			if err == nil {
 				channels[i] = channel
-				err = channel.Activate(groupCtx)
+				err = channel.Activate(ctx)
 			}
 			return err
 		})
 	}
-	if err = group.Wait(); err != nil {
-		return err
-	}
-	content, logins = nil, nil
-	<-ctx.Done()
-	return nil
+	return channels, group.Wait()
 }

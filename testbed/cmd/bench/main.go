@@ -73,7 +73,10 @@ func run(ctx context.Context, args []string) error {
 	b := &bench{builder: builder, kind: homeserver.Kind(*kind), quick: *quick, began: time.Now()}
 	results := &report.Report{Time: b.began.UTC(), Machine: report.ThisMachine(), Homeserver: *kind, Quick: *quick}
 	for _, m := range chosen {
-		if err = b.measure(ctx, m, results); err != nil {
+		err = b.measure(ctx, m, results)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
 			results.Failures = append(results.Failures, fmt.Sprintf("%s: %v", m.name, err))
 		}
 	}
