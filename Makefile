@@ -34,6 +34,11 @@ python:
 build: tools ## Build the bridge: build/bin/postern
 	go build -tags $(TAGS) -o build/bin/postern ./cmd/postern
 
+.PHONY: config
+config: tools ## Write config.example.yaml from the program
+	go run -tags $(TAGS) ./cmd/postern config > config.example.yaml.new
+	mv config.example.yaml.new config.example.yaml
+
 # Synapse, with exactly the versions in testbed/synapse/requirements.txt.
 build/synapse: testbed/synapse/requirements.txt | python
 	@echo "Installing Synapse for the tests into build/synapse (once, about a minute)"
