@@ -3,6 +3,7 @@ package interop_test
 import (
 	"bufio"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,8 +17,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"encoding/hex"
 
 	"github.com/rs/zerolog"
 	waBinary "go.mau.fi/whatsmeow/binary"

@@ -267,7 +267,7 @@ func (u *user) wait(matches func(event interop.Event) bool, what string) interop
 	}
 }
 
-// waitFrom is wait for a type.
+// waitEvent is wait for a type.
 func waitEvent[E interop.Event](u *user) E {
 	u.tb.Helper()
 	return u.wait(func(event interop.Event) bool {

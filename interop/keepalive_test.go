@@ -1,0 +1,57 @@
+package interop_test
+
+import (
+	"testing"
+	"time"
+
+	"postern/interop"
+)
+
+func TestSilentGatekeeper(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	s.Start()
+	l := p.login()
+	l.mu.Lock()
+	l.answer = nil
+	l.mu.Unlock()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock.advance(20 * time.Second)
+	if ping := l.next("iq"); ping.Attrs["xmlns"] != "w:p" || ping.Attrs["type"] != "get" {
+		t.Errorf("got %s", ping.String())
+	}
+	clock.waitArmed(t, 10*time.Second, 10*time.Second)
+	l.sync() // any stanza is a sign of life
+	clock.advance(10 * time.Second)
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock.advance(20 * time.Second)
+	l.next("iq")
+	clock.waitArmed(t, 10*time.Second, 10*time.Second)
+	clock.advance(10 * time.Second)
+	l.waitClosed()
+	waitFor[*interop.Disconnected](s.events)
+}
+
+func TestAcksThatDoNotCome(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	s.Start()
+	l := p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	s.send(bobJID, "A")
+	l.next("message")
+	clock.advance(31 * time.Second)
+	l.waitClosed()
+	down := waitFor[*interop.Disconnected](s.events)
+	clock.waitArmed(t, down.RetryIn, down.RetryIn)
+	clock.advance(down.RetryIn)
+	l = p.login()
+	node := l.next("message")
+	bob.open(s, node, 0)
+	l.ack(node, 0)
+	s.wantResult("A", nil)
+}

@@ -1,0 +1,102 @@
+package interop_test
+
+import (
+	"testing"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+
+	"postern/interop"
+)
+
+// retryReceipt asks for a message again in the name of a device.
+func retryReceipt(device *interop.Party, id string, count int, withKeys bool) waBinary.Node {
+	content := []waBinary.Node{{Tag: "retry", Attrs: waBinary.Attrs{"count": count, "id": id, "t": 1_760_000_000, "v": 1}}}
+	keys := device.BundleNodes(7)
+	content = append(content, keys[0])
+	if withKeys {
+		content = append(content, waBinary.Node{Tag: "keys", Content: keys[1:]})
+	}
+	return waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": id, "type": "retry", "from": device.Address}, Content: content}
+}
+
+func TestRetryReceiptIsHonoured(t *testing.T) {
+	for name, withKeys := range map[string]bool{"InTheSession": false, "WithKeys": true} {
+		t.Run(name, func(t *testing.T) {
+			_, s, l := started(t)
+			bob := newContact(t, bobJID, 2)
+			l.answerAlso(answers(bob))
+			s.send(bobJID, "A")
+			node := l.next("message")
+			l.ack(node, 0)
+			s.wantResult("A", nil)
+			if withKeys {
+				bob.devices[1].Reinstall(newStore())
+			} else {
+				bob.open(s, node, 0) // so that there is a session
+			}
+			device := bob.devices[0]
+			if withKeys {
+				device = bob.devices[1]
+			}
+			l.send(retryReceipt(device, "A", 2, withKeys))
+			again := l.next("message")
+			if again.Attrs["to"] != device.Address || again.Attrs["id"] != "A" || again.Attrs["device_fanout"] != "false" || childOf(again, "enc").Attrs["count"] != "2" {
+				t.Errorf("got %s", again.String())
+			}
+			if got := bob.open(s, again, int(device.Address.Device)); got != "text of A" {
+				t.Errorf("got %q", got)
+			}
+			l.wantReceipt("ack", "A", "retry")
+			l.ack(again, 0) // of no consequence
+			if withKeys {
+				waitFor[*interop.IdentityChanged](s.events)
+			}
+			s.stop()
+			s.events.none()
+		})
+	}
+}
+
+func TestRetryReceiptsThatAreTurnedDown(t *testing.T) {
+	_, s, l := started(t)
+	bob, carol := newContact(t, bobJID, 1), newContact(t, carolJID, 1)
+	l.answerAlso(answers(bob, carol))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	l.send(retryReceipt(carol.devices[0], "A", 1, true)) // was not for her
+	l.wantReceipt("ack", "A", "retry")
+	l.send(retryReceipt(bob.devices[0], "UNKNOWN", 1, true))
+	l.wantReceipt("ack", "UNKNOWN", "retry")
+	l.send(retryReceipt(bob.devices[0], "A", 6, true))
+	l.wantReceipt("ack", "A", "retry")
+	malformed := retryReceipt(bob.devices[0], "A", 1, true)
+	malformed.Content = nil
+	l.send(malformed)
+	l.wantReceipt("ack", "A", "retry")
+	for range 4 { // with the one above, five
+		l.send(retryReceipt(bob.devices[0], "A", 1, true))
+		l.next("message")
+		l.wantReceipt("ack", "A", "retry")
+	}
+	l.send(retryReceipt(bob.devices[0], "A", 1, true))
+	l.wantReceipt("ack", "A", "retry")
+}
+
+func TestRetryAfterARestart(t *testing.T) {
+	p, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	s.stop()
+	p.answerAlso(answers(bob))
+	s.Start()
+	l = p.login()
+	l.send(retryReceipt(bob.devices[0], "A", 1, false))
+	if got := bob.open(s, l.next("message"), 0); got != "text of A" {
+		t.Errorf("got %q", got)
+	}
+	l.wantReceipt("ack", "A", "retry")
+}

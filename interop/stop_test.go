@@ -1,0 +1,105 @@
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+
+	"postern/interop"
+)
+
+// TestFloodIsBounded sends more than may wait while the handler hangs.
+func TestFloodIsBounded(t *testing.T) {
+	p, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	release := make(chan struct{})
+	s.events.intercept(func(_ context.Context, event interop.Event) error {
+		if _, ok := event.(*interop.Message); ok {
+			<-release
+		}
+		return nil
+	})
+	const count = 4200
+	nodes := make([]waBinary.Node, count)
+	for i := range nodes {
+		nodes[i] = bob.message(s, strconv.Itoa(i))
+	}
+	l.lax = true
+	go func() {
+		for _, node := range nodes {
+			if l.conn.WriteNode(context.Background(), node) != nil {
+				return
+			}
+		}
+	}()
+	l.waitClosed()
+	select {
+	case <-p.links:
+		t.Error("connected again before the queues were empty")
+	default:
+	}
+	close(release)
+	l = p.login()
+	for _, node := range nodes {
+		l.send(node)
+	}
+	for i := range nodes {
+		if got := waitFor[*interop.Message](s.events); got.Message.GetConversation() != strconv.Itoa(i) {
+			t.Fatalf("got %s, want %d", got.Message.GetConversation(), i)
+		}
+		l.next("receipt")
+	}
+}
+
+func TestStopWaitsForTheHandler(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	entered, release := make(chan struct{}), make(chan struct{})
+	s.events.intercept(func(_ context.Context, event interop.Event) error {
+		close(entered)
+		<-release
+		return nil
+	})
+	l.send(bob.message(s, "one"))
+	l.send(bob.message(s, "two"))
+	<-entered
+	stopped := make(chan struct{})
+	go func() {
+		s.stop()
+		close(stopped)
+	}()
+	l.sync()
+	select {
+	case <-stopped:
+		t.Error("stopped while the handler was at work")
+	default:
+	}
+	close(release)
+	l.wantReceipt("receipt", "IN1", "") // still goes out
+	<-stopped
+	waitFor[*interop.Message](s.events)
+	s.events.none() // the second waits at the gatekeeper
+}
+
+func TestStopOutOfTimeCancelsTheHandler(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	entered := make(chan struct{})
+	s.events.intercept(func(ctx context.Context, event interop.Event) error {
+		close(entered)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	l.send(bob.message(s, "one"))
+	<-entered
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	s.stop()
+}
