@@ -2,11 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -58,34 +53,8 @@ func (c *Client) addPicture(ctx context.Context, profile *puppet.Profile) {
 	profile.Picture, profile.PictureKnown, profile.Fetch = picture, true, c.fetchPicture
 }
 
-var errPictureAddress = errors.New("the picture's address is not one of the gatekeeper's kind")
-
-// fetchPicture loads a picture from where the gatekeeper says it is. A gatekeeper that is reached with TLS may not
-// send us to an address without.
 func (c *Client) fetchPicture(ctx context.Context, picture *interop.Picture) ([]byte, error) {
-	address, err := url.Parse(picture.URL)
-	if err != nil || address.Host == "" {
-		return nil, errPictureAddress
-	}
-	clear := c.gatekeeper.ChatURL.Scheme == "ws"
-	if address.Scheme != "https" && !(clear && address.Scheme == "http") {
-		return nil, errPictureAddress
-	}
-	ctx, cancel := context.WithTimeout(ctx, pictureFetchTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := c.network.HTTPClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the picture's server answered with status %d", response.StatusCode)
-	}
-	return io.ReadAll(io.LimitReader(response.Body, puppet.MaxPictureSize+1))
+	return c.network.pictures.fetch(ctx, c.gatekeeper, picture)
 }
 
 // updateName gives the contact the name that came with a message, if that is a new one. For all other messages it

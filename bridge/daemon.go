@@ -201,9 +201,10 @@ const (
 )
 
 // newInteropHTTPClient makes the one client that all enlisted users share. HTTP/2 is off: a websocket cannot use it.
+// Redirects are not followed.
 func newInteropHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: handshakeTimeout, KeepAlive: -1} // the chat channel has its own keepalive
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{CheckRedirect: noRedirects, Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
 		TLSHandshakeTimeout:   handshakeTimeout,

@@ -44,7 +44,8 @@ type Network struct {
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
-	ghosts *exsync.KeyedMutex[networkid.UserID]
+	ghosts   *exsync.KeyedMutex[networkid.UserID]
+	pictures *pictureLoader
 
 	// life ends the goroutines that finish what an earlier run began.
 	life     context.Context
@@ -70,6 +71,7 @@ func newNetwork(options networkOptions) *Network {
 		enlistments:    options.Database.Enlistments(),
 		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
+		pictures:       newPictureLoader(options.HTTPClient),
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
 	n.starter = newStarter(options.LoginsAtOnce)
