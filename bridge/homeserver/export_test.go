@@ -29,6 +29,8 @@ var (
 	GuessFeatures        = guessFeatures
 	ExplainUndecryptable = explainUndecryptable
 	MayHeal              = mayHeal
+	ErrNoSession         = errNoSession
+	ErrKeyMissing        = errKeyMissing
 )
 
 // RecentSet is what remembers event ids.

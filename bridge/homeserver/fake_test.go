@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +40,13 @@ type fakeHomeserver struct {
 	events int
 	sent   map[string]string // event id by path with transaction id
 	state  map[string]string // by path
+	// timeline is what the rooms show, newest last. hidden is how many more requests do not see the last event.
+	timeline []string
+	hidden   int
 }
 
 type refusal struct {
+	method string // "" is any
 	status int
 	code   string
 }
@@ -73,7 +78,7 @@ func (f *fakeHomeserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	close(f.arrived)
 	f.arrived = make(chan struct{})
 	for part, answer := range f.refuse {
-		if strings.Contains(path, part) {
+		if strings.Contains(path, part) && (answer.method == "" || answer.method == r.Method) {
 			f.lock.Unlock()
 			w.WriteHeader(answer.status)
 			fmt.Fprintf(w, `{"errcode":%q,"error":"refused by the test"}`, answer.code)
@@ -141,6 +146,7 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 		if f.sent[path] == "" {
 			f.events++
 			f.sent[path] = fmt.Sprintf("$event%d", f.events)
+			f.timeline = append(f.timeline, fmt.Sprintf(`{"event_id":"$event%d","type":"m.dummy","sender":%q,"content":{}}`, f.events, botUser))
 		}
 		return fmt.Sprintf(`{"event_id":%q}`, f.sent[path]), 200
 	case is("PUT", "/rooms/") && strings.Contains(path, "/state/"):
@@ -157,12 +163,30 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 			return content, 200
 		}
 		return `{"errcode":"M_NOT_FOUND","error":"no such event"}`, 404
+	case is("GET", "/rooms/") && strings.HasSuffix(path, "/messages"):
+		return f.messages(), 200
+	case is("POST", "/rooms/") && (strings.HasSuffix(path, "/join") || strings.HasSuffix(path, "/leave")):
+		return fmt.Sprintf(`{"room_id":%q}`, strings.Split(path, "/")[2]), 200
+	case is("GET", "/rooms/") && strings.HasSuffix(path, "/members"):
+		return f.state[path], 200
 	case is("PUT", "/sendToDevice/"):
 		return `{}`, 200
 	default:
 		f.report("the bridge asked for %s %s", method, path)
 		return `{"errcode":"M_UNRECOGNIZED","error":"not expected by the test"}`, 404
 	}
+}
+
+// messages lists the timeline backwards. It is called with the lock held.
+func (f *fakeHomeserver) messages() string {
+	shown := f.timeline
+	if f.hidden > 0 {
+		f.hidden--
+		shown = shown[:len(shown)-1]
+	}
+	shown = slices.Clone(shown)
+	slices.Reverse(shown)
+	return `{"start":"s","chunk":[` + strings.Join(shown, ",") + `]}`
 }
 
 func (f *fakeHomeserver) keys() string {
@@ -242,13 +266,18 @@ func (f *fakeHomeserver) wait(method, words string, count int) []request {
 	}
 }
 
+// setRefusal makes requests fail whose path contains the words; status 0 makes them work again.
 func (f *fakeHomeserver) setRefusal(path string, status int, code string) {
+	f.setRefusalOf("", path, status, code)
+}
+
+func (f *fakeHomeserver) setRefusalOf(method, path string, status int, code string) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if status == 0 {
 		delete(f.refuse, path)
 	} else {
-		f.refuse[path] = refusal{status, code}
+		f.refuse[path] = refusal{method, status, code}
 	}
 }
 

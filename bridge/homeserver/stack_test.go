@@ -65,6 +65,9 @@ type network struct {
 	bridge   *bridgev2.Bridge
 	messages chan string // texts that were handled
 	hold     chan struct{}
+	signals  chan string // what else was handled
+	// holdSignals takes one value when a signal's handler begins, and one to let it end.
+	holdSignals chan struct{}
 }
 
 func (n *network) Init(bridge *bridgev2.Bridge)       { n.bridge = bridge }
@@ -93,7 +96,7 @@ func (client) IsLoggedIn() bool                                  { return true }
 func (client) LogoutRemote(context.Context)                      {}
 func (client) IsThisUser(context.Context, networkid.UserID) bool { return false }
 func (client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
-	return &event.RoomFeatures{ID: "test"}
+	return &event.RoomFeatures{ID: "test", TypingNotifications: true, Delete: event.CapLevelFullySupported}
 }
 func (client) GetUserInfo(context.Context, *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
 	return nil, nil
@@ -109,6 +112,23 @@ func (c client) HandleMatrixMessage(_ context.Context, msg *bridgev2.MatrixMessa
 	return &bridgev2.MatrixMessageResponse{DB: &database.Message{ID: networkid.MessageID(msg.Event.ID), SenderID: "me"}}, nil
 }
 
+func (c client) signal(name string) error {
+	if c.network.holdSignals != nil {
+		<-c.network.holdSignals
+		<-c.network.holdSignals
+	}
+	c.network.signals <- name
+	return nil
+}
+
+func (c client) HandleMatrixTyping(context.Context, *bridgev2.MatrixTyping) error {
+	return c.signal("typing")
+}
+
+func (c client) HandleMatrixMessageRemove(context.Context, *bridgev2.MatrixMessageRemove) error {
+	return c.signal("redaction")
+}
+
 // stack is a connector with a fake homeserver on one side and a test network on the other.
 type stack struct {
 	fake      *fakeHomeserver
@@ -119,13 +139,16 @@ type stack struct {
 	address   string
 	portal    *bridgev2.Portal
 	db        *dbutil.Database
+	path      string // of the database
+	secrets   func(purpose string) [32]byte
 }
 
 // newStack starts everything, with one chat whose room is encrypted.
 func newStack(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{fake: newFakeHomeserver(t), kv: &memoryKV{values: make(map[string][]byte)}}
-	s.db = openDatabase(t, filepath.Join(t.TempDir(), "test.db"))
+	s.path = filepath.Join(t.TempDir(), "test.db")
+	s.db = openDatabase(t, s.path)
 	s.start(t, "secret")
 	return s
 }
@@ -171,16 +194,17 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		Matrix:     bridgeconfig.MatrixConfig{MessageStatusEvents: true, DeliveryReceipts: true, MessageErrorNotices: true},
 		Encryption: bridgeconfig.EncryptionConfig{Allow: true, Default: true, Require: true},
 	}
+	s.secrets = func(purpose string) [32]byte { return sha256.Sum256([]byte(secret + purpose)) }
 	s.connector = homeserver.New(homeserver.Options{
 		Config:           cfg,
-		Secrets:          func(purpose string) [32]byte { return sha256.Sum256([]byte(secret + purpose)) },
+		Secrets:          s.secrets,
 		KV:               s.kv,
 		Listen:           s.address,
 		MaxTransaction:   1 << 20,
 		UnencryptedReply: "please encrypt",
 		ForeignReply:     "only for users of example.org",
 	})
-	s.network = &network{messages: make(chan string, 100)}
+	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
 	log := zerolog.Nop()
 	if _, fuzzing := t.(*testing.F); !fuzzing { // which may not log while it fuzzes
 		log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
@@ -191,6 +215,7 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 	if err = s.bridge.StartConnectors(ctx); err != nil {
 		return err
 	}
+	s.connector.Bot.Client.DefaultHTTPRetries = 0 // tests wait for none
 	return s.bridge.StartLogins(ctx)
 }
 

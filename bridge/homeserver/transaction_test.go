@@ -172,7 +172,7 @@ func TestMessageThatWaitedIsLookedForAfterARestart(t *testing.T) {
 
 func TestSenderIsToldWhenTheKeyDoesNotCome(t *testing.T) {
 	s := newStack(t)
-	s.connector.SetLateKeyLimits(time.Millisecond, 5*time.Millisecond)
+	s.connector.SetLateKeyLimits(time.Millisecond, time.Second)
 	s.push(t, "1", transaction(newSender(t).event("$a", "one")))
 	statuses := s.fake.wait("PUT", "com.beeper.message_send_status", 1)
 	if !strings.Contains(statuses[0].Body, "Please send it again") || !strings.Contains(statuses[0].Body, "$a") {
