@@ -31,6 +31,9 @@ func disconnectedState(gatekeeper string, err error) status.BridgeState {
 				"Please tell the administrator of this bridge.", gatekeeper),
 		}
 	}
+	if errors.Is(err, interop.ErrTokenRefused) || errors.Is(err, interop.ErrReplaced) {
+		return endedState(gatekeeper, err) // it is tried again, but waiting alone does not help
+	}
 	return status.BridgeState{
 		StateEvent: status.StateTransientDisconnect,
 		Error:      stateOffline,

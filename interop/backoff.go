@@ -24,6 +24,11 @@ type backoff struct {
 // succeeded notes a success, which counts once it has lasted.
 func (b *backoff) succeeded() { b.since = b.clock.Now() }
 
+// long returns a pause that is long whatever came before: at least half of most, at most all of it.
+func (b *backoff) long(most time.Duration) time.Duration {
+	return most/2 + time.Duration(float64(most/2)*b.jitter())
+}
+
 // next returns the pause before the next try: over 0, at most the cap.
 func (b *backoff) next() time.Duration {
 	if !b.since.IsZero() && b.clock.Now().Sub(b.since) >= stableAfter {

@@ -225,7 +225,6 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			target.ProtocolVersion = [3]uint32{0, 1, 0}
 			o.Gatekeeper = &target
 		}, interop.ErrOutdated},
-		"ForgedToken": {func(o *interop.Options) { o.Tokens = forgedTokens{} }, interop.ErrTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			alice := s.enlist("alice", test.change)
@@ -235,15 +234,26 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			}
 		})
 	}
+	t.Run("ForgedToken", func(t *testing.T) {
+		alice := s.enlist("alice", func(o *interop.Options) { o.Tokens = forgedTokens{} })
+		alice.Start()
+		alice.waitTokenRefused()
+	})
 	t.Run("ExpiredTokens", func(t *testing.T) {
-		alice := s.enlist("alice")
+		clock := newFakeClock()
+		alice := s.enlist("alice", func(o *interop.Options) { o.Clock = clock })
 		s.fault("expire-tokens", map[string]any{"on": true})
 		alice.Start()
-		if ended := waitEvent[*interop.Ended](alice); !errors.Is(ended.Err, interop.ErrTokenRefused) {
-			t.Errorf("got %v", ended.Err)
+		for range 2 {
+			pause := waitEvent[*interop.Disconnected](alice).RetryIn
+			clock.waitArmed(t, pause, pause)
+			clock.advance(pause)
 		}
+		pause := alice.waitTokenRefused()
 		s.fault("expire-tokens", map[string]any{"on": false})
-		alice.start()
+		clock.waitArmed(t, pause, pause)
+		clock.advance(pause)
+		waitEvent[*interop.Connected](alice)
 	})
 	t.Run("ForgottenAccount", func(t *testing.T) {
 		alice := s.enlist("alice").start()
@@ -252,6 +262,15 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			t.Errorf("got %v", ended.Err)
 		}
 	})
+}
+
+// waitTokenRefused waits until the client says that it is its tokens, and returns when it tries again.
+func (u *user) waitTokenRefused() time.Duration {
+	u.tb.Helper()
+	return u.wait(func(event interop.Event) bool {
+		down, ok := event.(*interop.Disconnected)
+		return ok && errors.Is(down.Err, interop.ErrTokenRefused)
+	}, "Disconnected for the token").(*interop.Disconnected).RetryIn
 }
 
 func TestSecondConnectionReplacesTheFirst(t *testing.T) {
@@ -264,8 +283,8 @@ func TestSecondConnectionReplacesTheFirst(t *testing.T) {
 	alice.renew()
 	alice.start()
 	alice.events = events
-	if ended := waitEvent[*interop.Ended](alice); !errors.Is(ended.Err, interop.ErrReplaced) {
-		t.Errorf("got %v", ended.Err)
+	if down := waitEvent[*interop.Disconnected](alice); !errors.Is(down.Err, interop.ErrReplaced) {
+		t.Errorf("got %v", down.Err)
 	}
 	if first.IsConnected() {
 		t.Error("the first is still connected")
@@ -322,12 +341,12 @@ func TestLeavingTheSandbox(t *testing.T) {
 	if err := alice.Leave(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if s.saw("leave") != 1 {
-		t.Error("gatekeeper saw nobody leave")
-	}
 	alice.Start()
 	if ended := waitEvent[*interop.Ended](alice); !errors.Is(ended.Err, interop.ErrNotEnlisted) {
 		t.Errorf("got %v", ended.Err)
+	}
+	if s.saw("leave") != 1 {
+		t.Error("gatekeeper saw nobody leave")
 	}
 }
 

@@ -10,9 +10,9 @@ var (
 	ErrNotEnlisted = errors.New("not enlisted with the gatekeeper any more")
 	// ErrOutdated: the gatekeeper wants a newer protocol version. Updating the program is the remedy.
 	ErrOutdated = errors.New("protocol version refused by the gatekeeper as too old")
-	// ErrReplaced: the same account connected elsewhere.
+	// ErrReplaced: the same account connected elsewhere. The client tries again after a pause of minutes.
 	ErrReplaced = errors.New("replaced by another connection of the same account")
-	// ErrTokenRefused: the gatekeeper refused fresh tokens again and again.
+	// ErrTokenRefused: the gatekeeper refused fresh tokens again and again. The client goes on trying, with long pauses.
 	ErrTokenRefused = errors.New("identity token refused by the gatekeeper")
 	// ErrUntrustedServer: the chat server's certificate chain does not lead to the configured root key.
 	ErrUntrustedServer = errors.New("chat server certificate not signed by the configured root key")

@@ -108,14 +108,14 @@ type Connected struct{}
 // OfflineDelivered says that everything that waited in the mailbox at login has been handed to the handler.
 type OfflineDelivered struct{ Count int }
 
-// Disconnected says that the channel went down and when the next try comes.
+// Disconnected says that the channel went down and when the next try comes. errors.Is tells what somebody should look
+// after: [ErrTokenRefused], [ErrReplaced] or [ErrUntrustedServer].
 type Disconnected struct {
 	Err     error
 	RetryIn time.Duration
 }
 
-// Ended says that the client stopped for good and will not reconnect. errors.Is tells [ErrNotEnlisted], [ErrOutdated],
-// [ErrReplaced] or [ErrTokenRefused].
+// Ended says that the client stopped for good and will not reconnect. errors.Is tells [ErrNotEnlisted] or [ErrOutdated].
 type Ended struct{ Err error }
 
 func (*Message) isEvent()          {}

@@ -17,9 +17,14 @@ import (
 const (
 	// loginTimeout bounds a try to connect, from the dial to the answer to the login.
 	loginTimeout = 45 * time.Second
-	// maxTokensRefused is how many fresh tokens in a row may be refused before the client gives up: then it is not
-	// the token's age, and asking on would only load both servers.
+	// maxTokensRefused is how many fresh tokens in a row may be refused before the pauses get long: then it is not the
+	// token's age, and asking often would only load both servers. The client never gives up for it, since a clock or a
+	// cache of keys that is wrong for a while at the gatekeeper's end refuses everybody's tokens.
 	maxTokensRefused = 3
+	// replacedPause is the most that a client waits which was replaced by another connection of the same account. Long,
+	// since two programs that take the channel from each other in turn serve nobody; not for ever, since the other one may
+	// be a program that was just being stopped.
+	replacedPause = 15 * time.Minute
 )
 
 // errTokenRejected: the gatekeeper refused the identity token; the next login brings a new one.
@@ -139,5 +144,5 @@ func loginError(code int, text string) error {
 
 // isPermanent tells whether connecting again is pointless.
 func isPermanent(err error) bool {
-	return errors.Is(err, ErrNotEnlisted) || errors.Is(err, ErrOutdated) || errors.Is(err, ErrReplaced)
+	return errors.Is(err, ErrNotEnlisted) || errors.Is(err, ErrOutdated)
 }

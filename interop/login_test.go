@@ -73,7 +73,6 @@ func TestEndsForGood(t *testing.T) {
 		"DeviceRemoved": {streamError(401, "device_removed"), interop.ErrNotEnlisted},
 		"Stream401":     {streamError(401, ""), interop.ErrNotEnlisted},
 		"Stream409":     {streamError(409, ""), interop.ErrOutdated},
-		"Replaced":      {streamError(0, "replaced"), interop.ErrReplaced},
 	} {
 		for _, when := range []string{"AtLogin", "Later"} {
 			t.Run(name+when, func(t *testing.T) {
@@ -160,26 +159,57 @@ func TestMalformedBytesEndTheConnectionOnly(t *testing.T) {
 	waitFor[*interop.Connected](s.events)
 }
 
-func TestRejectedTokenIsReplacedThreeTimes(t *testing.T) {
+func TestReplacedConnectionComesBackAfterMinutes(t *testing.T) {
+	clock := newFakeClock()
 	p := newPeer(t)
-	s := newSubject(t, p)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	s.Start()
+	l := p.login()
+	l.send(waBinary.Node{Tag: "stream:error", Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": "replaced"}}}})
+	down := waitFor[*interop.Disconnected](s.events)
+	if !errors.Is(down.Err, interop.ErrReplaced) || down.RetryIn < 5*time.Minute {
+		t.Errorf("got %+v", down)
+	}
+	l.waitClosed()
+	clock.waitArmed(t, down.RetryIn, down.RetryIn)
+	clock.advance(down.RetryIn)
+	p.login()
+	waitFor[*interop.Connected](s.events)
+}
+
+func TestRejectedTokensAreReplacedForEver(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
 	s.Start()
 	var tokens [][]byte
-	reject := func(code int) {
+	wait := func() *interop.Disconnected {
+		down := waitFor[*interop.Disconnected](s.events)
+		clock.waitArmed(t, down.RetryIn, down.RetryIn)
+		clock.advance(down.RetryIn)
+		return down
+	}
+	reject := func(code int, reported bool) {
+		t.Helper()
 		l := p.accept()
 		tokens = append(tokens, l.payload.GetInteropData().GetToken())
 		l.send(failure(code))
 		l.waitClosed()
+		down := wait()
+		if errors.Is(down.Err, interop.ErrTokenRefused) != reported || down.RetryIn > time.Minute != reported {
+			t.Errorf("token %d: got %+v", len(tokens), down)
+		}
 	}
-	reject(413)
-	reject(414)
+	reject(413, false)
+	reject(414, false)
 	p.login().cut() // a success starts the count again
-	reject(413)
-	reject(413)
-	reject(414)
-	if ended := waitFor[*interop.Ended](s.events); !errors.Is(ended.Err, interop.ErrTokenRefused) {
-		t.Errorf("got %v", ended.Err)
-	}
+	wait()
+	reject(413, false)
+	reject(413, false)
+	reject(414, true)
+	reject(413, true)
+	p.login()
+	waitFor[*interop.Connected](s.events)
 	for i, token := range tokens {
 		for _, other := range tokens[:i] {
 			if bytes.Equal(token, other) {

@@ -153,15 +153,18 @@ func (r *run) connectUntilEnd() error {
 		if r.ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errTokenRejected) {
-			if tokensRefused++; tokensRefused >= maxTokensRefused {
-				return fmt.Errorf("%w: %w", ErrTokenRefused, err)
-			}
-		}
 		if isPermanent(err) {
 			return err
 		}
 		delay := wait.next()
+		if errors.Is(err, ErrReplaced) {
+			delay = wait.long(replacedPause)
+		} else if errors.Is(err, errTokenRejected) {
+			if tokensRefused++; tokensRefused >= maxTokensRefused {
+				err = fmt.Errorf("%w: %w", ErrTokenRefused, err)
+				delay = wait.long(reconnectMax)
+			}
+		}
 		r.log.Info().Err(err).Dur("retry_in", delay).Msg("Chat channel is down")
 		r.report(&Disconnected{Err: err, RetryIn: delay})
 		r.sleep(delay)
