@@ -33,7 +33,19 @@ func NewLogger(cfg config.Logging) (zerolog.Logger, io.Closer, error) {
 	if cfg.Format == "text" {
 		zerolog.TimeFieldFormat = time.RFC3339Nano
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger(), closer, nil
+	return zerolog.New(out).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
+}
+
+// withhold drops the two messages of mautrix that would hold what users wrote: the first word of what is no command, which
+// may be a message that went to the wrong room, and the addresses and search terms of requests to the provisioning
+// interface, of which package homeserver logs what an admin needs.
+type withhold struct{}
+
+// Run implements zerolog.Hook.
+func (withhold) Run(e *zerolog.Event, _ zerolog.Level, message string) {
+	if message == "Received unknown command" || message == "Access" {
+		e.Discard()
+	}
 }
 
 func isTerminal(file *os.File) bool {

@@ -86,6 +86,7 @@ func (s *transactionServer) stop() {
 func (s *transactionServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /_matrix/app/v1/transactions/{transaction}", s.transaction)
+	mux.Handle(provisioningPath, s.guardProvisioning(s.connector.AS.Router))
 	mux.Handle("/", s.connector.AS.Router)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, s.connector.options.MaxTransaction)

@@ -32,6 +32,8 @@ const (
 	asTok  = "as-token"
 	hsTok  = "hs-token"
 	listen = "127.0.0.1:0"
+
+	provisioningSecret = "sixteen-bytes-at-least"
 )
 
 // memoryKV is a homeserver.KV.
@@ -191,8 +193,9 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 			CommandPrefix: "!test", DeduplicateMatrixMessages: true, SplitPortals: true,
 			Permissions: bridgeconfig.PermissionConfig{"*": &bridgeconfig.PermissionLevelUser},
 		},
-		Matrix:     bridgeconfig.MatrixConfig{MessageStatusEvents: true, DeliveryReceipts: true, MessageErrorNotices: true},
-		Encryption: bridgeconfig.EncryptionConfig{Allow: true, Default: true, Require: true},
+		Matrix:       bridgeconfig.MatrixConfig{MessageStatusEvents: true, DeliveryReceipts: true, MessageErrorNotices: true},
+		Encryption:   bridgeconfig.EncryptionConfig{Allow: true, Default: true, Require: true},
+		Provisioning: bridgeconfig.ProvisioningConfig{SharedSecret: provisioningSecret, AllowMatrixAuth: true},
 	}
 	s.secrets = func(purpose string) [32]byte { return sha256.Sum256([]byte(secret + purpose)) }
 	s.connector = homeserver.New(homeserver.Options{
