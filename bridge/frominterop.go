@@ -295,7 +295,7 @@ func (c *Client) lapse(ctx context.Context) {
 			if err = c.sendResult(ctx, result); err != nil {
 				log.Err(err).Msg("Failed to tell a user that a message is not sent")
 			}
-			if err = store.SetOutgoingState(ctx, message.ID, interop.OutgoingFailed, "enlistment ended"); err != nil {
+			if err = store.SetOutgoingFailed(ctx, message.ID, "enlistment ended"); err != nil {
 				log.Err(err).Msg("Failed to give up a message")
 				return
 			}

@@ -144,7 +144,7 @@ func messageOut(store *database.AccountStore, n uint64) error {
 	if err = store.SaveSession(ctx, bob, make([]byte, benchSession)); err != nil {
 		return err
 	}
-	return store.SetOutgoingState(ctx, messageID(n), interop.OutgoingSent, "")
+	return store.SetOutgoingSent(ctx, messageID(n), nil)
 }
 
 // BenchmarkListEnlistments is the start of a daemon with a thousand users.

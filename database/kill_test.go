@@ -159,7 +159,7 @@ func runWriter(path string, say func(string)) error {
 			{"queued", done.queued, func() error { return enqueue(ctx, store, n) }},
 			{"received", done.received, func() error { return receive(ctx, store, n) }},
 			{"delivered", done.delivered, func() error { return store.MarkDelivered(ctx, messageHash(n)) }},
-			{"sent", done.sent, func() error { return store.SetOutgoingState(ctx, messageID(n), interop.OutgoingSent, "") }},
+			{"sent", done.sent, func() error { return store.SetOutgoingSent(ctx, messageID(n), nil) }},
 		} {
 			if step.done >= n {
 				continue

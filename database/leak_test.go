@@ -83,8 +83,11 @@ func writeSecrets(t *testing.T, db *database.Database, secrets map[string][]byte
 	} {
 		_, err := store.Enqueue(ctx, interop.Outgoing{ID: id, Chat: aliceJID, Plaintext: secret(id + " text")})
 		check(t, err)
-		if state != interop.OutgoingPending {
-			check(t, store.SetOutgoingState(ctx, id, state, ""))
+		switch state {
+		case interop.OutgoingSent:
+			check(t, store.SetOutgoingSent(ctx, id, nil))
+		case interop.OutgoingFailed:
+			check(t, store.SetOutgoingFailed(ctx, id, ""))
 		}
 	}
 	check(t, db.KV().Set(ctx, "sync", secret("value of the bridge")))

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -25,7 +26,7 @@ const (
 // ErrUnknownState: an interop.OutgoingState that this program does not know.
 var ErrUnknownState = errors.New("unknown state of an outgoing message")
 
-const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, failure, created FROM postern_outgoing "
+const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, devices, failure, created FROM postern_outgoing "
 
 // Enqueue implements interop.Outbox with one transaction of two queries.
 func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (added bool, err error) {
@@ -74,22 +75,35 @@ func (s *AccountStore) FindOutgoing(ctx context.Context, id types.MessageID) (*i
 	return &message, nil
 }
 
-// SetOutgoingState implements interop.Outbox with one query.
-func (s *AccountStore) SetOutgoingState(
-	ctx context.Context, id types.MessageID, state interop.OutgoingState, failure string,
-) error {
-	const what = "set the state of an outgoing message"
-	switch state {
-	case interop.OutgoingSent:
-		return s.exec(ctx, what,
-			"UPDATE postern_outgoing SET state = $3 WHERE account = $1 AND id = $2 AND state = 0", s.account, id, storedSent)
-	case interop.OutgoingFailed:
-		return s.exec(ctx, what, `
-			UPDATE postern_outgoing SET state = $3, failure = $4, plaintext = NULL
-			WHERE account = $1 AND id = $2 AND state = 0`, s.account, id, storedFailed, failure)
-	default:
-		return ErrUnknownState
+// SetOutgoingSent implements interop.Outbox with one query.
+func (s *AccountStore) SetOutgoingSent(ctx context.Context, id types.MessageID, devices []uint16) error {
+	return s.exec(ctx, "mark an outgoing message sent",
+		"UPDATE postern_outgoing SET state = $3, devices = $4 WHERE account = $1 AND id = $2 AND state = 0",
+		s.account, id, storedSent, formatDevices(devices))
+}
+
+// SetOutgoingFailed implements interop.Outbox with one query.
+func (s *AccountStore) SetOutgoingFailed(ctx context.Context, id types.MessageID, failure string) error {
+	return s.exec(ctx, "mark an outgoing message failed", `
+		UPDATE postern_outgoing SET state = $3, failure = $4, plaintext = NULL
+		WHERE account = $1 AND id = $2 AND state = 0`, s.account, id, storedFailed, failure)
+}
+
+// formatDevices writes two bytes for each device, big endian.
+func formatDevices(devices []uint16) []byte {
+	stored := make([]byte, 0, 2*len(devices))
+	for _, device := range devices {
+		stored = binary.BigEndian.AppendUint16(stored, device)
 	}
+	return stored
+}
+
+// parseDevices is the inverse of formatDevices.
+func parseDevices(stored []byte) (devices []uint16) {
+	for ; len(stored) >= 2; stored = stored[2:] {
+		devices = append(devices, binary.BigEndian.Uint16(stored))
+	}
+	return devices
 }
 
 // PruneOutgoing implements interop.Outbox with one query, which walks over all messages of the account.
@@ -102,12 +116,15 @@ func (s *AccountStore) PruneOutgoing(ctx context.Context, keep int, before time.
 
 func (s *AccountStore) scanOutgoing(row dbutil.Scannable) (message interop.Outgoing, err error) {
 	var chat string
-	var sealed []byte
+	var sealed, devices []byte
 	var state int
 	var created int64
-	if err = row.Scan(&message.Seq, &message.ID, &chat, &sealed, &message.Ref, &state, &message.Failure, &created); err != nil {
+	err = row.Scan(
+		&message.Seq, &message.ID, &chat, &sealed, &message.Ref, &state, &devices, &message.Failure, &created)
+	if err != nil {
 		return message, err
 	}
+	message.Devices = parseDevices(devices)
 	switch state {
 	case storedPending:
 		message.State = interop.OutgoingPending

@@ -58,6 +58,8 @@ type tracked struct {
 	chat types.JID
 	ref  string
 	seq  int64
+	// devices are the numbers of the chat's devices that it was encrypted for.
+	devices []uint16
 	// connection is the one it was written to; nil once it was acknowledged.
 	connection *connection
 	written    time.Time
@@ -145,6 +147,18 @@ func (o *outbox) stop() {
 	}
 	o.mu.Unlock()
 	o.settle()
+}
+
+// recipients returns the devices that a message was encrypted for which is not settled yet; ok is false if it is not on
+// the wire or was settled.
+func (o *outbox) recipients(id types.MessageID) (devices []uint16, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	message := o.tracked[id]
+	if message == nil {
+		return nil, false
+	}
+	return message.devices, true
 }
 
 // oldestUnacked returns when the message was written that waits for its ack the longest, zero if none does.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"postern/interop/wire"
 )
 
 const (
@@ -17,6 +20,9 @@ const (
 	// freshSessionAfter is how long a session that was started for a retry without keys is trusted before another may be
 	// started the same way: each takes a prekey of the contact's.
 	freshSessionAfter = time.Hour
+	// answerTries is how often an answer to a retry receipt is tried in a row. After that the receipt is left
+	// unacknowledged, so that it comes again after the next login, and others get their turn.
+	answerTries = 5
 )
 
 // retryJID is the queue for retry receipts: one after another, apart from chats, since answering one may have to wait for
@@ -25,7 +31,9 @@ var retryJID = types.NewJID("", "retry")
 
 var (
 	errRetryLimit   = errors.New("message was sent again too often")
-	errRetryUnknown = errors.New("no such message in the outbox for this contact")
+	errRetryUnknown = errors.New("no such message in the outbox for this device")
+	// errRetryEarly: the message is being sent, or sent again after a restart; who it goes to is known when it is.
+	errRetryEarly = errors.New("message is not on the wire yet")
 )
 
 // retryLimits remembers what was sent again.
@@ -36,8 +44,15 @@ type retryLimits struct {
 	started  map[types.JID]time.Time // when a session was last started for a retry without keys
 }
 
-// count notes another answer and returns how many there were with it.
-func (l *retryLimits) count(key failureKey) int {
+// times tells how often a message was sent again.
+func (l *retryLimits) times(key failureKey) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered[key]
+}
+
+// count notes another answer.
+func (l *retryLimits) count(key failureKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, known := l.answered[key]; !known {
@@ -50,38 +65,70 @@ func (l *retryLimits) count(key failureKey) int {
 		l.order = append(l.order, key)
 	}
 	l.answered[key]++
-	return l.answered[key]
 }
 
-// mayStart tells whether a session may be started anew for a device, and notes that it is.
+// mayStart tells whether a session may be started anew for a device.
 func (l *retryLimits) mayStart(device types.JID, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last, known := l.started[device]; known && now.Sub(last) < freshSessionAfter {
-		return false
-	}
+	last, known := l.started[device]
+	return !known || now.Sub(last) >= freshSessionAfter
+}
+
+// noteStart notes that keys were fetched for a new session with a device.
+func (l *retryLimits) noteStart(device types.JID, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.started == nil || len(l.started) >= maxAnswered {
 		l.started = make(map[types.JID]time.Time)
 	}
 	l.started[device] = now
-	return true
 }
 
 // handleRetryReceipt queues a request to send a message again. It is acknowledged when it was answered or turned down; if
 // the connection or the program ends before, it comes again.
 func (c *connection) handleRetryReceipt(node *waBinary.Node) {
 	c.run.queues.add(retryJID, job{bounded: true, run: func() {
-		err := c.answerRetry(c.run.ctx, node)
-		switch {
-		case err == nil:
-			c.acknowledge(node)
-		case c.ended() != nil || c.run.isEnding():
-		default:
-			c.run.log.Warn().Err(err).Str("message_id", cut(attr(node, "id"), maxMessageID)).
-				Stringer("device", AddressOf(jidAttr(node, "from"))).Msg("Message was not sent again")
+		if c.settleRetry(node) {
 			c.acknowledge(node)
 		}
 	}})
+}
+
+// settleRetry answers a retry receipt or turns it down. It returns false if neither was possible: the store or the
+// gatekeeper is in trouble, or the connection or the program ends.
+func (c *connection) settleRetry(node *waBinary.Node) bool {
+	wait := c.run.newBackoff(handlerBackoffMin, handlerBackoffMax)
+	for try := 1; ; try++ {
+		err := c.answerRetry(c.run.ctx, node)
+		if err == nil {
+			return true
+		} else if c.ended() != nil || c.run.isEnding() {
+			return false
+		}
+		final := isFinalForRetry(err)
+		c.run.log.Warn().Err(err).Str("message_id", cut(attr(node, "id"), maxMessageID)).Bool("final", final).
+			Stringer("device", AddressOf(jidAttr(node, "from"))).Msg("Message was not sent again")
+		if final {
+			return true
+		} else if try == answerTries || !c.run.sleep(wait.next()) {
+			return false
+		}
+	}
+}
+
+// isFinalForRetry tells whether the reason that a retry receipt was not answered for will stay.
+func isFinalForRetry(reason error) bool {
+	var refusal *StanzaError
+	if errors.As(reason, &refusal) {
+		return refusal.Code >= 400 && refusal.Code < 500
+	}
+	for _, final := range []error{errRetryUnknown, errRetryLimit, errBadBundle, errNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
+		if errors.Is(reason, final) {
+			return true
+		}
+	}
+	return false
 }
 
 // answerRetry sends a message again to the one device that asked for it, in a new session if the request holds keys or
@@ -92,15 +139,17 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	retry := child(node, "retry")
 	id, count := attr(retry, "id"), intAttr(retry, "count")
 	if retry == nil || id == "" || len(id) > maxMessageID || id != attr(node, "id") {
-		return errors.New("malformed retry receipt")
+		return fmt.Errorf("%w: retry receipt", wire.ErrMalformed)
 	}
 	message, err := r.client.options.Store.FindOutgoing(r.handling, id)
 	if err != nil {
 		return fmt.Errorf("failed to load the message: %w", err)
 	} else if message == nil || message.Plaintext == nil || message.Chat != device.ToNonAD() {
 		return errRetryUnknown // nobody gets a message that was not for them
+	} else if err = r.wasFor(message, device); err != nil {
+		return err
 	}
-	if r.answered.count(failureKey{device, id}) > maxRetries || count > maxRetries {
+	if r.answered.times(failureKey{device, id}) >= maxRetries || count > maxRetries {
 		return errRetryLimit
 	}
 	bundle, err := c.retryBundle(ctx, node, device, count)
@@ -128,7 +177,24 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	if kind.edit != "" {
 		attrs["edit"] = string(kind.edit)
 	}
+	r.answered.count(failureKey{device, id}) // even if the write fails: the message may have left
 	return c.write(waBinary.Node{Tag: "message", Attrs: attrs, Content: []waBinary.Node{enc}})
+}
+
+// wasFor returns an error unless the message was encrypted for the device when it was sent. A device that the contact
+// linked later, or that the gatekeeper made up, gets nothing that was written before.
+func (r *run) wasFor(message *Outgoing, device types.JID) error {
+	devices := message.Devices
+	if message.State == OutgoingPending {
+		var onTheWire bool
+		if devices, onTheWire = r.outbox.recipients(message.ID); !onTheWire {
+			return errRetryEarly
+		}
+	}
+	if !slices.Contains(devices, device.Device) {
+		return errRetryUnknown
+	}
+	return nil
 }
 
 // retryBundle returns the keys to start a new session with, nil to go on with the one there is.
@@ -140,7 +206,8 @@ func (c *connection) retryBundle(ctx context.Context, node *waBinary.Node, devic
 	if err != nil {
 		return nil, err
 	}
-	doubtful := count >= retryWithKeys && c.run.answered.mayStart(device, c.run.client.options.Clock.Now())
+	now := c.run.client.options.Clock.Now()
+	doubtful := count >= retryWithKeys && c.run.answered.mayStart(device, now)
 	if len(missing) == 0 && !doubtful {
 		return nil, nil
 	}
@@ -150,5 +217,6 @@ func (c *connection) retryBundle(ctx context.Context, node *waBinary.Node, devic
 	} else if bundles[device] == nil {
 		return nil, errNoKeys
 	}
+	c.run.answered.noteStart(device, now)
 	return bundles[device], nil
 }

@@ -74,12 +74,57 @@ func TestRetryReceiptsThatAreTurnedDown(t *testing.T) {
 	malformed.Content = nil
 	l.send(malformed)
 	l.wantReceipt("ack", "A", "retry")
-	for range 4 { // with the one above, five
+	for range 5 {
 		l.send(retryReceipt(bob.devices[0], "A", 1, true))
 		l.next("message")
 		l.wantReceipt("ack", "A", "retry")
 	}
 	l.send(retryReceipt(bob.devices[0], "A", 1, true))
+	l.wantReceipt("ack", "A", "retry")
+}
+
+func TestRetryReceiptOfADeviceThatAMessageWasNotFor(t *testing.T) {
+	_, s, l := started(t)
+	bob, later := newContact(t, bobJID, 1), newContact(t, bobJID, 2)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	message := l.next("message")
+	linked := later.devices[1]
+	for _, when := range []string{"before the ack", "after the ack"} {
+		l.send(retryReceipt(linked, "A", 1, true))
+		if ack := l.next("ack"); ack.Attrs["id"] != "A" {
+			t.Errorf("%s: got %s", when, ack.String())
+		}
+		if when == "before the ack" {
+			l.ack(message, 0)
+			s.wantResult("A", nil)
+		}
+	}
+}
+
+func TestRetryReceiptIsAnsweredWhenTroublesAreOver(t *testing.T) {
+	_, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	message := l.next("message")
+	l.ack(message, 0)
+	s.wantResult("A", nil)
+	bob.open(s, message, 0)
+	failures := 2
+	l.answerAlso(func(iq *waBinary.Node) *waBinary.Node {
+		if childOf(iq, "key") == nil || failures == 0 {
+			return nil
+		}
+		failures--
+		refusal := result(iq, waBinary.Node{Tag: "error", Attrs: waBinary.Attrs{"code": 503}})
+		refusal.Attrs["type"] = "error"
+		return refusal
+	})
+	l.send(retryReceipt(bob.devices[0], "A", 2, false))
+	if got := bob.open(s, l.next("message"), 0); got != "text of A" {
+		t.Errorf("got %q", got)
+	}
 	l.wantReceipt("ack", "A", "retry")
 }
 

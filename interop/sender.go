@@ -128,12 +128,14 @@ func (o *outbox) encrypt(connection *connection, messages []Outgoing, devices ma
 
 // write sends what was encrypted. Messages are tracked before they are written, since the ack may come at once.
 func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgoing, ciphertexts [][]encrypted) {
-	sent, nodes := make([]Outgoing, 0, len(messages)), make([]waBinary.Node, 0, len(messages))
+	sent, nodes := make([]*tracked, 0, len(messages)), make([]waBinary.Node, 0, len(messages))
 	for i, message := range messages {
 		if len(ciphertexts[i]) == 0 {
 			o.refused(message, errNoKeys)
 		} else {
-			sent = append(sent, message)
+			sent = append(sent, &tracked{
+				id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, devices: deviceNumbers(ciphertexts[i]),
+			})
 			nodes = append(nodes, messageNode(&message, kindOf(message.Plaintext), ciphertexts[i]))
 		}
 	}
@@ -146,34 +148,41 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 	}
 	for i, node := range nodes { // one of them is at fault
 		if err = connection.write(node); errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEncode) {
-			if tracked := o.untrack(sent[i].ID, connection); tracked != nil {
+			if tracked := o.untrack(sent[i].id, connection); tracked != nil {
 				o.finish(tracked, fmt.Errorf("%w: %w", ErrTooLarge, err))
 			}
 		}
 	}
 }
 
+func deviceNumbers(ciphertexts []encrypted) []uint16 {
+	numbers := make([]uint16, len(ciphertexts))
+	for i, ciphertext := range ciphertexts {
+		numbers[i] = ciphertext.device.Device
+	}
+	return numbers
+}
+
 // track notes that messages are on the wire. It returns false if they must not be sent, since something has changed while
 // they were encrypted: the connection, or a message before them that has to be sent first. They are looked at again then.
-func (o *outbox) track(connection *connection, setBacks uint64, messages []Outgoing) bool {
+func (o *outbox) track(connection *connection, setBacks uint64, messages []*tracked) bool {
 	now := o.run.client.options.Clock.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	stale := o.setBacks != setBacks || o.run.connected() != connection
 	for _, message := range messages {
-		stale = stale || o.isHeld(message.Chat, message.Seq)
+		stale = stale || o.isHeld(message.chat, message.seq)
 	}
 	if stale {
-		o.setBack(messages[0].Seq - 1)
+		o.setBack(messages[0].seq - 1)
 		return false
 	}
 	if o.tracked == nil {
 		o.tracked = make(map[types.MessageID]*tracked)
 	}
 	for _, message := range messages {
-		o.tracked[message.ID] = &tracked{
-			id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, connection: connection, written: now,
-		}
+		message.connection, message.written = connection, now
+		o.tracked[message.id] = message
 	}
 	o.unacked += len(messages)
 	o.troubles.failures = 0

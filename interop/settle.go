@@ -29,7 +29,8 @@ type settler struct {
 
 type messageEnd struct {
 	id      types.MessageID
-	state   OutgoingState
+	devices []uint16 // who it was encrypted for, if it did not fail
+	failed  bool
 	failure string
 }
 
@@ -37,9 +38,9 @@ type messageEnd struct {
 // message is sent again, acknowledged again and told again; the other way round the result would be lost.
 func (o *outbox) finish(message *tracked, fate error) {
 	event := &SendResult{ID: message.id, Chat: message.chat, Ref: message.ref, Err: fate}
-	end := messageEnd{id: message.id, state: OutgoingSent}
+	end := messageEnd{id: message.id, devices: message.devices}
 	if fate != nil {
-		end.state, end.failure = OutgoingFailed, cut(fate.Error(), maxErrorText)
+		end.failed, end.failure = true, cut(fate.Error(), maxErrorText)
 	}
 	o.mu.Lock()
 	if fate == nil {
@@ -99,11 +100,18 @@ func (o *outbox) settle() {
 	}
 }
 
+func (e *messageEnd) store(ctx context.Context, store Outbox) error {
+	if e.failed {
+		return store.SetOutgoingFailed(ctx, e.id, e.failure)
+	}
+	return store.SetOutgoingSent(ctx, e.id, e.devices)
+}
+
 func (o *outbox) store(ctx context.Context, ends []messageEnd) error {
 	store := o.run.client.options.Store
 	err := store.Atomically(ctx, func(ctx context.Context) error {
 		for _, end := range ends {
-			if err := store.SetOutgoingState(ctx, end.id, end.state, end.failure); err != nil {
+			if err := end.store(ctx, store); err != nil {
 				return err
 			}
 		}

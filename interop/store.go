@@ -96,8 +96,11 @@ type Outgoing struct {
 	// Plaintext is the serialized waE2E.Message, without padding. Nil once the message failed.
 	Plaintext []byte
 	// Ref is the caller's reference for this message (the Matrix event ID); the client only carries it.
-	Ref     string
-	State   OutgoingState
+	Ref   string
+	State OutgoingState
+	// Devices are the numbers of the chat's devices that the message was encrypted for, in no order: those that may ask for
+	// it again. Nil unless it was sent.
+	Devices []uint16
 	Failure string
 	Created time.Time
 }
@@ -105,16 +108,19 @@ type Outgoing struct {
 // Outbox keeps messages from the moment Send accepts them until a retry receipt can no longer ask for them.
 // The order of Pending is the order of Enqueue.
 type Outbox interface {
-	// Enqueue stores a pending message and gives it the next Seq; Seq, State and Failure of the argument are ignored. If
+	// Enqueue stores a pending message and gives it the next Seq; Seq, State, Devices and Failure of the argument are ignored. If
 	// the ID is there already, in whatever state, it changes nothing and returns false.
 	Enqueue(ctx context.Context, message Outgoing) (added bool, err error)
 	// PendingMessages returns up to limit pending messages with a Seq over after, oldest first.
 	PendingMessages(ctx context.Context, after int64, limit int) ([]Outgoing, error)
 	// FindOutgoing returns nil if the message is unknown or pruned.
 	FindOutgoing(ctx context.Context, id types.MessageID) (*Outgoing, error)
-	// SetOutgoingState ends the pending state; of a message that is unknown or not pending it changes nothing. failure is
-	// for OutgoingFailed only and holds no content; a failed message's plain text is erased.
-	SetOutgoingState(ctx context.Context, id types.MessageID, state OutgoingState, failure string) error
+	// SetOutgoingSent ends the pending state and notes which devices the message was encrypted for, at most 64. Of a message
+	// that is unknown or not pending it changes nothing.
+	SetOutgoingSent(ctx context.Context, id types.MessageID, devices []uint16) error
+	// SetOutgoingFailed ends the pending state and erases the plain text; failure says why and holds no content. Of a message
+	// that is unknown or not pending it changes nothing.
+	SetOutgoingFailed(ctx context.Context, id types.MessageID, failure string) error
 	// PruneOutgoing forgets, of the messages that are not pending, all but the keep newest (by Seq) and all that were
 	// created before the time. Pending messages stay.
 	PruneOutgoing(ctx context.Context, keep int, before time.Time) error

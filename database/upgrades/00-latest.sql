@@ -75,6 +75,7 @@ CREATE TABLE postern_outgoing (
 	plaintext BYTEA,             -- sealed, NULL once failed
 	ref       TEXT     NOT NULL,
 	state     SMALLINT NOT NULL, -- 0 pending, 1 sent, 2 failed
+	devices   BYTEA,             -- who it was encrypted for, 2 bytes each; NULL unless sent
 	failure   TEXT     NOT NULL DEFAULT '',
 	created   BIGINT   NOT NULL,
 

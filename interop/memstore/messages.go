@@ -27,7 +27,7 @@ func (s *Store) Enqueue(ctx context.Context, message interop.Outgoing) (added bo
 		last := s.outboxSeq
 		s.undo = append(s.undo, func() { s.outboxSeq = last })
 		s.outboxSeq++
-		message.Seq, message.State, message.Failure = s.outboxSeq, interop.OutgoingPending, ""
+		message.Seq, message.State, message.Devices, message.Failure = s.outboxSeq, interop.OutgoingPending, nil, ""
 		put(s, s.outbox, message.ID, &message)
 		s.setPending(message.Seq, message.ID)
 		s.undo = append(s.undo, func() { s.unsetPending(message.Seq) })
@@ -78,23 +78,32 @@ func (s *Store) FindOutgoing(ctx context.Context, id types.MessageID) (message *
 	return message, err
 }
 
-// SetOutgoingState implements [interop.Outbox].
-func (s *Store) SetOutgoingState(ctx context.Context, id types.MessageID, state interop.OutgoingState, failure string) error {
+// SetOutgoingSent implements [interop.Outbox].
+func (s *Store) SetOutgoingSent(ctx context.Context, id types.MessageID, devices []uint16) error {
+	return s.endPending(ctx, id, func(message *interop.Outgoing) {
+		message.State, message.Devices = interop.OutgoingSent, slices.Clone(devices)
+	})
+}
+
+// SetOutgoingFailed implements [interop.Outbox].
+func (s *Store) SetOutgoingFailed(ctx context.Context, id types.MessageID, failure string) error {
+	return s.endPending(ctx, id, func(message *interop.Outgoing) {
+		message.State, message.Failure, message.Plaintext = interop.OutgoingFailed, failure, nil
+	})
+}
+
+// endPending changes a message that is pending into one that is not.
+func (s *Store) endPending(ctx context.Context, id types.MessageID, change func(message *interop.Outgoing)) error {
 	return s.locked(ctx, func() error {
 		found, ok := s.outbox[id]
 		if !ok || found.State != interop.OutgoingPending {
 			return nil
 		}
 		changed := *found
-		changed.State = state
-		if state == interop.OutgoingFailed {
-			changed.Failure, changed.Plaintext = failure, nil
-		}
+		change(&changed)
 		put(s, s.outbox, id, &changed)
-		if state != interop.OutgoingPending {
-			s.unsetPending(changed.Seq)
-			s.undo = append(s.undo, func() { s.setPending(changed.Seq, id) })
-		}
+		s.unsetPending(changed.Seq)
+		s.undo = append(s.undo, func() { s.setPending(changed.Seq, id) })
 		return nil
 	})
 }
@@ -123,7 +132,7 @@ func bySeq(a, b *interop.Outgoing) int { return cmp.Compare(a.Seq, b.Seq) }
 
 func clone(message *interop.Outgoing) interop.Outgoing {
 	copied := *message
-	copied.Plaintext = bytes.Clone(message.Plaintext)
+	copied.Plaintext, copied.Devices = bytes.Clone(message.Plaintext), slices.Clone(message.Devices)
 	return copied
 }
 

@@ -60,6 +60,7 @@ func checkOutgoing(t *testing.T, got *interop.Outgoing, want interop.Outgoing) {
 	equal(t, "plain text", string(got.Plaintext), string(want.Plaintext))
 	equal(t, "ref", got.Ref, want.Ref)
 	equal(t, "state", got.State, want.State)
+	equal(t, "devices", fmt.Sprint(got.Devices), fmt.Sprint(want.Devices))
 	equal(t, "failure", got.Failure, want.Failure)
 	equal(t, "created", got.Created.Unix(), want.Created.Unix())
 }
@@ -87,7 +88,7 @@ func testEnqueueTwice(t *testing.T, store interop.Store) {
 	for _, state := range []interop.OutgoingState{interop.OutgoingPending, interop.OutgoingSent} {
 		equal(t, "added first", value[bool](t)(store.Enqueue(ctx, message("A"))), state == interop.OutgoingPending)
 		equal(t, "added again", value[bool](t)(store.Enqueue(ctx, changed)), false)
-		must(t, store.SetOutgoingState(ctx, "A", interop.OutgoingSent, ""))
+		must(t, store.SetOutgoingSent(ctx, "A", nil))
 		want := message("A")
 		want.State = interop.OutgoingSent
 		checkOutgoing(t, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "A")), want)
@@ -105,8 +106,8 @@ func testPendingOrder(t *testing.T, store interop.Store) {
 	equal(t, "pending", pendingIDs(t, store, 0, 9), "C A D B")
 	equal(t, "pending, limited", pendingIDs(t, store, 0, 3), "C A D")
 	equal(t, "pending, none wanted", pendingIDs(t, store, 0, 0), "")
-	must(t, store.SetOutgoingState(ctx, "A", interop.OutgoingSent, ""))
-	must(t, store.SetOutgoingState(ctx, "C", interop.OutgoingFailed, "refused"))
+	must(t, store.SetOutgoingSent(ctx, "A", nil))
+	must(t, store.SetOutgoingFailed(ctx, "C", "refused"))
 	value[bool](t)(store.Enqueue(ctx, message("C"))) // known already
 	equal(t, "pending after two ended", pendingIDs(t, store, 0, 9), "D B")
 }
@@ -123,28 +124,30 @@ func testPendingAfter(t *testing.T, store interop.Store) {
 	equal(t, "after B", pendingIDs(t, store, seqs["B"], 9), "C D")
 	equal(t, "one after B", pendingIDs(t, store, seqs["B"], 1), "C")
 	equal(t, "after D", pendingIDs(t, store, seqs["D"], 9), "")
-	must(t, store.SetOutgoingState(ctx, "C", interop.OutgoingSent, ""))
+	must(t, store.SetOutgoingSent(ctx, "C", nil))
 	equal(t, "after B once C was sent", pendingIDs(t, store, seqs["B"], 9), "D")
 	equal(t, "seq of a found message", value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "B")).Seq, seqs["B"])
 }
 
 func testOutgoingStates(t *testing.T, store interop.Store) {
 	ctx := context.Background()
-	must(t, store.SetOutgoingState(ctx, "UNKNOWN", interop.OutgoingSent, ""))
+	must(t, store.SetOutgoingSent(ctx, "UNKNOWN", nil))
 	value[bool](t)(store.Enqueue(ctx, message("SENT")))
 	value[bool](t)(store.Enqueue(ctx, message("FAILED")))
-	must(t, store.SetOutgoingState(ctx, "SENT", interop.OutgoingSent, ""))
-	must(t, store.SetOutgoingState(ctx, "FAILED", interop.OutgoingFailed, "not reachable"))
+	devices := []uint16{0, 3, 65535}
+	must(t, store.SetOutgoingSent(ctx, "SENT", devices))
+	clear(devices)
+	must(t, store.SetOutgoingFailed(ctx, "FAILED", "not reachable"))
 
 	sent, failed := message("SENT"), message("FAILED")
-	sent.State = interop.OutgoingSent
+	sent.State, sent.Devices = interop.OutgoingSent, []uint16{0, 3, 65535}
 	failed.State, failed.Failure, failed.Plaintext = interop.OutgoingFailed, "not reachable", nil
 	checkOutgoing(t, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "SENT")), sent)
 	checkOutgoing(t, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "FAILED")), failed)
 
 	// The first end stays.
-	must(t, store.SetOutgoingState(ctx, "SENT", interop.OutgoingFailed, "late"))
-	must(t, store.SetOutgoingState(ctx, "FAILED", interop.OutgoingSent, ""))
+	must(t, store.SetOutgoingFailed(ctx, "SENT", "late"))
+	must(t, store.SetOutgoingSent(ctx, "FAILED", nil))
 	checkOutgoing(t, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "SENT")), sent)
 	checkOutgoing(t, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "FAILED")), failed)
 }
@@ -156,7 +159,7 @@ func enqueueSent(t *testing.T, store interop.Store, count int) {
 		queued := message(fmt.Sprintf("M%d", i))
 		queued.Created = moment.Add(time.Duration(i) * time.Hour)
 		value[bool](t)(store.Enqueue(context.Background(), queued))
-		must(t, store.SetOutgoingState(context.Background(), queued.ID, interop.OutgoingSent, ""))
+		must(t, store.SetOutgoingSent(context.Background(), queued.ID, nil))
 	}
 }
 
@@ -202,7 +205,7 @@ func testSeqAfterPrune(t *testing.T, store interop.Store) {
 	ctx := context.Background()
 	value[bool](t)(store.Enqueue(ctx, message("A")))
 	before := value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "A")).Seq
-	must(t, store.SetOutgoingState(ctx, "A", interop.OutgoingSent, ""))
+	must(t, store.SetOutgoingSent(ctx, "A", nil))
 	must(t, store.PruneOutgoing(ctx, 0, moment.Add(time.Hour)))
 	value[bool](t)(store.Enqueue(ctx, message("B")))
 	if after := value[*interop.Outgoing](t)(store.FindOutgoing(ctx, "B")).Seq; after <= before {

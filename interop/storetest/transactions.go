@@ -34,7 +34,7 @@ func touchEverything(ctx context.Context, store interop.Store) error {
 		store.RemovePreKey(ctx, 1),
 		store.AddPreKeys(ctx, preKeys(2), false),
 		store.AddSignedPreKey(ctx, signedPreKey(2, moment)),
-		store.SetOutgoingState(ctx, "OLD", interop.OutgoingSent, ""),
+		store.SetOutgoingSent(ctx, "OLD", nil),
 		store.MarkDelivered(ctx, [32]byte{1}),
 		store.PutReceived(ctx, [32]byte{2}, []byte("second")),
 	)
