@@ -51,7 +51,7 @@ func (c *Connector) connect(ctx context.Context) error {
 		return err
 	}
 	c.fetchMediaLimit(ctx)
-	if err = c.late.load(ctx); err != nil {
+	if err = c.late.resume(ctx); err != nil {
 		return err
 	}
 	c.server.open()

@@ -127,7 +127,6 @@ func (c *Connector) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	c.late.resume(ctx)
 	c.UpdateBotProfile(ctx)
 	c.AS.Ready = true
 	return nil

@@ -247,10 +247,19 @@ func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.E
 	case errors.Is(err, errNoSession):
 		i.connector.late.add(ctx, evt, content)
 	case err != nil:
-		i.connector.tellUndecryptable(ctx, evt, err)
+		i.refuse(ctx, evt, err)
 	default:
 		i.message(ctx, decrypted)
 	}
+}
+
+// refuse tells the sender of a message that it could not be read, strangers outside of chats excepted.
+func (i *intake) refuse(ctx context.Context, evt *event.Event, reason error) {
+	known, err := i.connector.isKnownPlace(ctx, evt)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to find out where a message that cannot be read comes from")
+	}
+	i.connector.late.giveUp(ctx, lateEvent{evt, known || err != nil}, reason)
 }
 
 // isOurs tells whether the user is the bot or a contact.

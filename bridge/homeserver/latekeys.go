@@ -2,9 +2,7 @@ package homeserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -21,10 +19,11 @@ const (
 	lateKeyRequest = 5 * time.Second
 	// lateKeyLimit is when the sender is told that the message could not be read.
 	lateKeyLimit = time.Minute
-	// maxLateEvents bounds how many messages wait, over all rooms.
-	maxLateEvents = 1000
-	// lateEventsKey is where the list of them is kept.
-	lateEventsKey = "matrix.late_events"
+	// resumePause is how long to wait before a message that waited before a restart is asked for again, resumeTries how
+	// often that holds up the start. Then resumeRetry is the pause.
+	resumePause = 2 * time.Second
+	resumeTries = 5
+	resumeRetry = time.Minute
 )
 
 var (
@@ -42,13 +41,11 @@ type lateKeys struct {
 	request   time.Duration
 	limit     time.Duration
 
+	list     *lateList
 	lock     sync.Mutex
 	sessions map[lateSession]*lateEvents
-	// stored are the entries of the list in the database. Its lock is held while the list is written.
-	stored map[id.EventID]lateEntry
-	// before are those of them that waited when the daemon stopped, oldest first.
-	before  []lateEntry
-	waiters sync.WaitGroup
+	counts   lateCounts
+	waiters  sync.WaitGroup
 }
 
 type lateSession struct {
@@ -57,15 +54,13 @@ type lateSession struct {
 }
 
 type lateEvents struct {
-	events []*event.Event
+	events []lateEvent
 	come   chan struct{} // has room for one, so that nobody who brings a key has to wait
 }
 
-// lateEntry is what is stored of one message.
-type lateEntry struct {
-	Room  id.RoomID  `json:"room"`
-	Event id.EventID `json:"event"`
-	Since time.Time  `json:"since"`
+type lateEvent struct {
+	*event.Event
+	known bool // see isKnownPlace
 }
 
 func newLateKeys(c *Connector) *lateKeys {
@@ -73,56 +68,64 @@ func newLateKeys(c *Connector) *lateKeys {
 		connector: c,
 		request:   lateKeyRequest,
 		limit:     lateKeyLimit,
+		list:      newLateList(c.options.KV),
 		sessions:  make(map[lateSession]*lateEvents),
-		stored:    make(map[id.EventID]lateEntry),
+		counts:    lateCounts{rooms: make(map[id.RoomID]int)},
 	}
 }
 
-// load reads the list of messages that waited when the daemon stopped. It comes before anything is added.
-func (l *lateKeys) load(ctx context.Context) error {
-	data, err := l.connector.options.KV.Get(ctx, lateEventsKey)
+// resume gets the messages that waited when the daemon stopped, and looks again for their keys. It comes before new
+// transactions are let in, or these would overtake them. If the homeserver does not give one out, that is tried on in
+// the background: the daemon must start.
+func (l *lateKeys) resume(ctx context.Context) error {
+	entries, err := l.list.load(ctx)
 	if err != nil {
-		return fmt.Errorf("failed to load the messages that wait for keys: %w", err)
+		return err
 	}
-	var entries []lateEntry
-	if len(data) > 0 {
-		if err = json.Unmarshal(data, &entries); err != nil {
-			return fmt.Errorf("failed to parse the messages that wait for keys: %w", err)
+	var left []lateEntry
+	for _, entry := range entries {
+		found := l.again(ctx, entry)
+		for try := 1; !found && try < resumeTries; try++ {
+			if err = sleep(ctx, resumePause); err != nil {
+				return err
+			}
+			found = l.again(ctx, entry)
+		}
+		if !found {
+			left = append(left, entry)
 		}
 	}
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	for _, entry := range entries {
-		l.stored[entry.Event] = entry
-		l.before = append(l.before, entry)
+	if len(left) > 0 {
+		l.waiters.Go(func() { l.resumeLater(l.connector.life, left) })
 	}
-	slices.SortFunc(l.before, func(a, b lateEntry) int { return a.Since.Compare(b.Since) })
 	return nil
 }
 
-// resume gets the messages of that list again, and looks again for their keys.
-func (l *lateKeys) resume(ctx context.Context) {
-	l.lock.Lock()
-	entries := l.before
-	l.before = nil
-	l.lock.Unlock()
-	for _, entry := range entries {
-		evt, err := l.connector.Bot.Client.GetEvent(ctx, entry.Room, entry.Event)
-		if errors.Is(err, mautrix.MNotFound) || errors.Is(err, mautrix.MForbidden) {
-			l.remove(ctx, entry.Event)
-			continue
-		} else if err != nil {
-			// Not fatal: the message stays in the list and is looked for at the next start.
-			zerolog.Ctx(ctx).Warn().Err(err).Stringer("event_id", entry.Event).Msg("Failed to get a message that waits for its key")
-			continue
-		}
-		evt.RoomID = entry.Room
-		prepare(ctx, evt, event.UnknownEventType)
-		l.connector.intake.handle(l.connector.life, evt)
-		if !l.hasEvent(entry.Event) {
-			l.remove(ctx, entry.Event)
-		}
+// resumeLater ends when nothing is left or the connector stops.
+func (l *lateKeys) resumeLater(ctx context.Context, left []lateEntry) {
+	for len(left) > 0 && sleep(ctx, resumeRetry) == nil {
+		left = slices.DeleteFunc(left, func(entry lateEntry) bool { return l.again(ctx, entry) })
 	}
+}
+
+// again handles a message of an earlier run as if it came now. It returns false if the homeserver does not give it out at
+// the moment.
+func (l *lateKeys) again(ctx context.Context, entry lateEntry) bool {
+	evt, err := l.connector.Bot.Client.GetEvent(ctx, entry.Room, entry.Event)
+	if errors.Is(err, mautrix.MNotFound) || errors.Is(err, mautrix.MForbidden) {
+		l.remove(ctx, entry.Event)
+		return true
+	} else if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("event_id", entry.Event).Msg("Failed to get a message that waits for its key")
+		return false
+	}
+	evt.RoomID = entry.Room
+	prepare(ctx, evt, event.UnknownEventType)
+	l.connector.intake.handle(l.connector.life, evt)
+	if !l.hasEvent(entry.Event) {
+		l.remove(ctx, entry.Event)
+	}
+	return true
 }
 
 // isWaiting tells whether messages under the session wait already.
@@ -147,24 +150,52 @@ func (l *lateKeys) hasEvent(wanted id.EventID) bool {
 
 // add lets a message wait. It is called with the room's lock held, and returns when the message is in the list.
 func (l *lateKeys) add(ctx context.Context, evt *event.Event, content *event.EncryptedEventContent) {
-	key := lateSession{evt.RoomID, content.SessionID}
-	if err := l.store(ctx, lateEntry{Room: evt.RoomID, Event: evt.ID, Since: time.Now()}); err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to note a message that waits for its key")
+	log := zerolog.Ctx(ctx)
+	known, err := l.connector.isKnownPlace(ctx, evt)
+	if err != nil {
+		log.Err(err).Msg("Failed to find out where a message that has no key comes from")
 		l.connector.tellUndecryptable(ctx, evt, errKeyMissing)
 		return
 	}
+	l.lock.Lock()
+	taken := l.counts.take(evt.RoomID, known)
+	l.lock.Unlock()
+	if !taken {
+		l.giveUp(ctx, lateEvent{evt, known}, errTooManyLate)
+		return
+	}
+	if known {
+		if err = l.list.add(ctx, lateEntry{Room: evt.RoomID, Event: evt.ID, Since: time.Now()}); err != nil {
+			log.Err(err).Msg("Failed to note a message that waits for its key")
+			l.lock.Lock()
+			l.counts.release(evt.RoomID, known)
+			l.lock.Unlock()
+			l.connector.tellUndecryptable(ctx, evt, errKeyMissing)
+			return
+		}
+	}
+	key := lateSession{evt.RoomID, content.SessionID}
 	l.lock.Lock()
 	waiting := l.sessions[key]
 	if waiting == nil {
 		waiting = &lateEvents{come: make(chan struct{}, 1)}
 		l.sessions[key] = waiting
 		// The waiter outlives the transaction that brought the message.
-		waiterCtx := zerolog.Ctx(ctx).WithContext(l.connector.life)
+		waiterCtx := log.WithContext(l.connector.life)
 		l.waiters.Go(func() { l.waitFor(waiterCtx, key, waiting, evt.Sender, content) })
 	}
-	waiting.events = append(waiting.events, evt)
+	waiting.events = append(waiting.events, lateEvent{evt, known})
 	l.lock.Unlock()
-	zerolog.Ctx(ctx).Debug().Stringer("session_id", content.SessionID).Msg("A message waits for its key")
+	log.Debug().Stringer("session_id", content.SessionID).Msg("A message waits for its key")
+}
+
+// giveUp tells the sender that a message could not be read, if it is in a chat or the sender is one of our users.
+func (l *lateKeys) giveUp(ctx context.Context, late lateEvent, err error) {
+	if late.known || late.Sender.Homeserver() == l.connector.AS.HomeserverDomain {
+		l.connector.tellUndecryptable(ctx, late.Event, err)
+		return
+	}
+	zerolog.Ctx(ctx).Debug().Err(err).Stringer("sender", late.Sender).Msg("Failed to decrypt a stranger's message")
 }
 
 // arrived is called whenever the bot got a key.
@@ -215,63 +246,33 @@ func (l *lateKeys) finish(ctx context.Context, key lateSession, found bool) {
 	waiting := l.sessions[key]
 	delete(l.sessions, key)
 	l.lock.Unlock()
-	for _, evt := range waiting.events {
+	for _, late := range waiting.events {
 		if ctx.Err() != nil {
 			return
 		}
-		decrypted, err := l.connector.crypto.Decrypt(ctx, evt)
+		decrypted, err := l.connector.crypto.Decrypt(ctx, late.Event)
 		switch {
 		case err == nil:
 			l.connector.intake.message(ctx, decrypted)
 		case found:
-			l.connector.tellUndecryptable(ctx, evt, err)
+			l.giveUp(ctx, late, err)
 		default:
-			l.connector.tellUndecryptable(ctx, evt, errKeyMissing)
+			l.giveUp(ctx, late, errKeyMissing)
 		}
-		l.remove(ctx, evt.ID)
+		l.lock.Lock()
+		l.counts.release(key.room, late.known)
+		l.lock.Unlock()
+		l.remove(ctx, late.ID)
 	}
 }
 
 // wait returns when all goroutines have ended. The connector's life must be over.
 func (l *lateKeys) wait() { l.waiters.Wait() }
 
-var errTooManyLate = fmt.Errorf("more than %d messages wait for keys", maxLateEvents)
-
-func (l *lateKeys) store(ctx context.Context, entry lateEntry) error {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	if _, known := l.stored[entry.Event]; known {
-		return nil
-	}
-	if len(l.stored) >= maxLateEvents {
-		return errTooManyLate
-	}
-	l.stored[entry.Event] = entry
-	if err := l.write(ctx); err != nil {
-		delete(l.stored, entry.Event)
-		return err
-	}
-	return nil
-}
-
+// remove takes a message that is handled off the list.
 func (l *lateKeys) remove(ctx context.Context, evt id.EventID) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	delete(l.stored, evt)
-	if err := l.write(ctx); err != nil {
+	if err := l.list.remove(ctx, evt); err != nil {
 		// The message is handled again at the next start, and recognized then.
 		zerolog.Ctx(ctx).Err(err).Stringer("event_id", evt).Msg("Failed to take a message off the list of those that wait")
 	}
-}
-
-func (l *lateKeys) write(ctx context.Context) error {
-	entries := make([]lateEntry, 0, len(l.stored))
-	for _, entry := range l.stored {
-		entries = append(entries, entry)
-	}
-	data, err := json.Marshal(entries)
-	if err != nil {
-		return err
-	}
-	return l.connector.options.KV.Set(ctx, lateEventsKey, data)
 }
