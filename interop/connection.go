@@ -9,6 +9,7 @@ import (
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 
 	"postern/interop/wire"
 )
@@ -29,6 +30,8 @@ type connection struct {
 	// lastInbound is when the last stanza came, in nanoseconds of the client's clock.
 	lastInbound atomic.Int64
 	offline     offlineTracker
+	// leftAside are the chats whose stanzas are not taken in any more on this connection. Owned by the reading goroutine.
+	leftAside map[types.JID]bool
 
 	mu        sync.Mutex
 	cause     error // why the connection ended; the first reason counts
@@ -117,9 +120,13 @@ func (c *connection) writeLogged(node waBinary.Node) {
 func (c *connection) dispatch(node *waBinary.Node) {
 	switch node.Tag {
 	case "message":
-		c.handleMessage(node)
+		if !c.leaveAside(node) {
+			c.handleMessage(node)
+		}
 	case "receipt":
-		c.handleReceipt(node)
+		if !c.leaveAside(node) {
+			c.handleReceipt(node)
+		}
 	case "ack":
 		c.handleAck(node)
 	case "iq":
@@ -138,6 +145,23 @@ func (c *connection) dispatch(node *waBinary.Node) {
 	default:
 		c.run.log.Debug().Str("stanza", node.Tag).Msg("Unknown stanza")
 	}
+}
+
+// leaveAside tells whether a stanza is neither handled nor acknowledged, because too much of its chat waits for the handler,
+// or did when a stanza before it came: what is left aside comes again on the next connection, all of it in its order.
+func (c *connection) leaveAside(node *waBinary.Node) bool {
+	chat := jidAttr(node, "from").ToNonAD()
+	if c.leftAside[chat] {
+		return true
+	} else if !c.run.queues.isFull(chat, c) {
+		return false
+	}
+	if c.leftAside == nil {
+		c.leftAside = make(map[types.JID]bool)
+	}
+	c.leftAside[chat] = true
+	c.run.log.Warn().Stringer("chat", AddressOf(chat)).Msg("Too much of a chat waits for its handler, leaving the rest to the gatekeeper")
+	return true
 }
 
 // acknowledge tells the gatekeeper that a stanza was taken over or is of no use, so that it is not delivered again.

@@ -168,7 +168,7 @@ func (r *run) connectUntilEnd() error {
 		r.log.Info().Err(err).Dur("retry_in", delay).Msg("Chat channel is down")
 		r.report(&Disconnected{Err: err, RetryIn: delay})
 		r.sleep(delay)
-		r.queues.waitUntilEmpty(r.ctx, err)
+		r.queues.waitUntilLow(r.ctx, err)
 	}
 	return nil
 }
