@@ -155,6 +155,11 @@ func (c *Client) Disconnect() {
 // channel is down, they wait in the outbox.
 func (c *Client) IsLoggedIn() bool { return c.interop != nil && !c.ended.Load() }
 
+// serves tells whether the client is at work for the account.
+func (c *Client) serves(account database.AccountID) bool {
+	return c.IsLoggedIn() && c.enlistment.Account == account
+}
+
 // LogoutRemote implements bridgev2.NetworkAPI.
 func (c *Client) LogoutRemote(ctx context.Context) { c.network.leave(ctx, c) }
 

@@ -99,6 +99,7 @@ func (d *Daemon) build(ctx context.Context) error {
 	d.bridge = bridgev2.NewBridge("", d.raw, d.log, &d.matrix.Config.Bridge, d.matrix, d.network, commands.NewProcessor)
 	d.matrix.AS.DoublePuppetValue = doublePuppetMark
 	d.addCommands()
+	d.bridge.Commands = newCommandQueue(d.bridge.Commands)
 	return nil
 }
 

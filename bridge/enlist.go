@@ -101,6 +101,14 @@ func (n *Network) finishEnlisting(
 	if err != nil {
 		return nil, fmt.Errorf("stored account is unusable: %w", err)
 	}
+	if existing := n.bridge.GetCachedUserLoginByID(login); existing != nil {
+		client, ok := existing.Client.(*Client)
+		if ok && client.serves(enlistment.Account) {
+			return existing, nil
+		} else if ok {
+			client.Disconnect() // NewLogin puts a new one in its place
+		}
+	}
 	userLogin, err := user.NewLogin(ctx, &mxdatabase.UserLogin{
 		ID:            login,
 		RemoteName:    gatekeeper.Name,

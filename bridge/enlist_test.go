@@ -1,0 +1,391 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge"
+	"postern/bridge/config"
+	"postern/database"
+	"postern/interop"
+	"postern/interop/wire"
+)
+
+const (
+	alice  = id.UserID("@alice:example.org")
+	wa     = "wa"
+	login  = networkid.UserLoginID("wa-77-1001")
+	secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+)
+
+// enlistServer answers enlistments. It has no chat server: connections to that fail.
+type enlistServer struct {
+	*httptest.Server
+	lock    sync.Mutex
+	answer  string
+	status  int
+	asked   []url.Values
+	arrived chan struct{}
+}
+
+func newEnlistServer(t *testing.T) *enlistServer {
+	s := &enlistServer{answer: `{"status":"ok","login":"77-1001@interop"}`, status: 200, arrived: make(chan struct{}, 100)}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/enlist" {
+			http.NotFound(w, r)
+			return
+		}
+		if err := r.ParseForm(); err != nil {
+			t.Errorf("failed to read a form: %v", err)
+		}
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		s.asked = append(s.asked, r.PostForm)
+		w.WriteHeader(s.status)
+		_, _ = io.WriteString(w, s.answer)
+		s.arrived <- struct{}{}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *enlistServer) say(status int, answer string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.status, s.answer = status, answer
+}
+
+// keys returns the identity key of each enlistment that came.
+func (s *enlistServer) keys() []string {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	keys := make([]string, 0, len(s.asked))
+	for _, form := range s.asked {
+		keys = append(keys, form.Get("e_ident"))
+	}
+	return keys
+}
+
+// installation is a daemon that has never run, with its files.
+type installation struct {
+	t      *testing.T
+	cfg    *config.Config
+	server *enlistServer
+	daemon *bridge.Daemon
+	user   *bridgev2.User
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	i := &installation{t: t, cfg: testConfig(), server: newEnlistServer(t)}
+	i.cfg.Database = config.Database{Type: config.SQLite, URI: filepath.Join(t.TempDir(), "postern.db")}
+	i.cfg.Homeserver.Address = i.server.URL // which refuses everything
+	i.cfg.SecretKey = secret
+	i.cfg.Public.URL = "https://bridge.example.org"
+	i.cfg.Limits.LoginsAtOnce = 4
+	i.cfg.Gatekeepers = []config.Gatekeeper{{
+		ID: wa, Name: "Some Messenger", Product: "whatsapp", Integrator: 77,
+		EnlistURL: i.server.URL + "/enlist", ChatURL: "ws" + strings.TrimPrefix(i.server.URL, "http") + "/chat",
+		RootKey: strings.Repeat("ab", 32), Audience: "some audience", ProtocolVersion: "1.2.3",
+	}}
+	i.open()
+	t.Cleanup(i.close)
+	return i
+}
+
+func (i *installation) open() {
+	i.t.Helper()
+	var err error
+	if i.daemon, err = bridge.New(context.Background(), i.cfg, zerolog.Nop()); err != nil {
+		i.t.Fatal(err)
+	}
+	if i.user, err = i.daemon.Open(context.Background(), alice); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *installation) close() {
+	if err := i.daemon.Close(); err != nil {
+		i.t.Error(err)
+	}
+}
+
+// restart is what a kill and a new start are, as far as memory goes.
+func (i *installation) restart() {
+	i.t.Helper()
+	i.close()
+	i.open()
+}
+
+// answer goes through a login and gives an answer to its question.
+func (i *installation) answer(text string) (*bridgev2.LoginStep, error) {
+	ctx := context.Background()
+	process, err := i.daemon.Network().CreateLogin(ctx, i.user, wa)
+	if err != nil {
+		return nil, err
+	}
+	step, err := process.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, word := range []string{string(alice), "Some Messenger", "example.org", "decrypts"} {
+		if !strings.Contains(step.Instructions, word) {
+			i.t.Errorf("the question does not say %q", word)
+		}
+	}
+	return process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, map[string]string{step.UserInputParams.Fields[0].ID: text})
+}
+
+// state returns where alice stands.
+func (i *installation) state() database.EnlistmentState {
+	i.t.Helper()
+	enlistment, err := i.daemon.Network().AllEnlistments().Find(context.Background(), wa, string(alice))
+	if errors.Is(err, database.ErrNoEnlistment) {
+		return ""
+	} else if err != nil {
+		i.t.Fatal(err)
+	}
+	return enlistment.State
+}
+
+func TestEnlistingMakesALogin(t *testing.T) {
+	i := install(t)
+	step, err := i.answer("Yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step.Type != bridgev2.LoginStepTypeComplete || step.CompleteParams.UserLoginID != login {
+		t.Errorf("got %+v", step)
+	}
+	if i.state() != database.Enlisted || i.daemon.Client(login) == nil || !i.daemon.Client(login).IsLoggedIn() {
+		t.Errorf("state %q, client %v", i.state(), i.daemon.Client(login))
+	}
+}
+
+func TestWhoDoesNotAgreeIsNotKnownToAnyone(t *testing.T) {
+	i := install(t)
+	for _, answer := range []string{"no", "perhaps", ""} {
+		if _, err := i.answer(answer); err == nil {
+			t.Errorf("%q: no error", answer)
+		}
+	}
+	if asked := i.server.keys(); len(asked) > 0 || i.state() != "" {
+		t.Errorf("asked %d times, state %q", len(asked), i.state())
+	}
+}
+
+func TestUsersOfOtherServersGetNoLogin(t *testing.T) {
+	i := install(t)
+	foreigner, err := i.daemon.Open(context.Background(), "@mallory:other.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = i.daemon.Network().CreateLogin(context.Background(), foreigner, wa)
+	var answer bridgev2.RespError
+	if !errors.As(err, &answer) || answer.StatusCode != http.StatusForbidden || !strings.Contains(answer.Err, "Only users of example.org") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestUnknownGatekeeperIsAnError(t *testing.T) {
+	i := install(t)
+	var answer bridgev2.RespError
+	if _, err := i.daemon.Network().CreateLogin(context.Background(), i.user, "other"); !errors.As(err, &answer) || answer.StatusCode != http.StatusNotFound {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRefusedEnlistmentLeavesNothing(t *testing.T) {
+	i := install(t)
+	i.server.say(200, `{"status":"fail","reason":"bad_integrator"}`)
+	_, err := i.answer("yes")
+	if err == nil || !strings.Contains(err.Error(), "integrator number") {
+		t.Errorf("error %v", err)
+	}
+	if i.state() != "" || i.daemon.Client(login) != nil {
+		t.Errorf("state %q", i.state())
+	}
+	i.server.say(200, `{"status":"ok","login":"77-1001@interop"}`)
+	if _, err = i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	if keys := i.server.keys(); keys[0] == keys[1] {
+		t.Error("keys that were refused are used again")
+	}
+}
+
+func TestEnlistmentWithoutAnAnswerGoesOnWithTheSameKeys(t *testing.T) {
+	for name, failure := range map[string]struct {
+		status int
+		answer string
+	}{
+		"out of order": {502, ""},
+		"nonsense":     {200, "<html>"},
+		"later":        {200, `{"status":"fail","reason":"temporarily_unavailable"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := install(t)
+			i.server.say(failure.status, failure.answer)
+			if _, err := i.answer("yes"); err == nil {
+				t.Fatal("no error")
+			}
+			if i.state() != database.Enlisting {
+				t.Errorf("state %q", i.state())
+			}
+			i.server.say(200, `{"status":"ok","login":"77-1001@interop"}`)
+			if _, err := i.answer("yes"); err != nil {
+				t.Fatal(err)
+			}
+			if keys := i.server.keys(); len(keys) != 2 || keys[0] != keys[1] {
+				t.Errorf("keys %v", keys)
+			}
+		})
+	}
+}
+
+func TestStartFinishesWhatAnEarlierRunBegan(t *testing.T) {
+	i := install(t)
+	i.server.say(502, "")
+	if _, err := i.answer("yes"); err == nil {
+		t.Fatal("no error")
+	}
+	<-i.server.arrived
+	i.server.say(200, `{"status":"ok","login":"77-1001@interop"}`)
+	i.restart()
+	i.daemon.Resume(context.Background())
+	<-i.server.arrived
+	i.waitForLogin()
+	if keys := i.server.keys(); keys[0] != keys[1] {
+		t.Error("the start enlisted with other keys")
+	}
+}
+
+// TestStartMakesTheLoginOfAnEnlistment: the gatekeeper's answer was stored, and then we were killed.
+func TestStartMakesTheLoginOfAnEnlistment(t *testing.T) {
+	i := install(t)
+	ctx := context.Background()
+	enlistments := i.daemon.Network().AllEnlistments()
+	enlistment := &database.Enlistment{
+		Gatekeeper: wa, UserID: string(alice), Keys: interop.NewKeys(), State: database.Enlisting, ConsentVersion: 1, ConsentAt: time.Now(),
+	}
+	if err := enlistments.Create(ctx, enlistment); err != nil {
+		t.Fatal(err)
+	}
+	jid := parseJID(t, "77-1001@interop")
+	if err := enlistments.MarkEnlisted(ctx, enlistment.Account, jid, string(login)); err != nil {
+		t.Fatal(err)
+	}
+	i.restart()
+	i.daemon.Resume(ctx)
+	i.waitForLogin()
+	if asked := i.server.keys(); len(asked) != 0 {
+		t.Errorf("the gatekeeper was asked %d times about an answer that we have", len(asked))
+	}
+}
+
+// waitForLogin waits until the login is there, which the work of Resume makes.
+func (i *installation) waitForLogin() {
+	i.t.Helper()
+	i.daemon.WaitForWork()
+	if client := i.daemon.Client(login); client == nil || !client.IsLoggedIn() {
+		i.t.Errorf("there is no login: %v", client)
+	}
+}
+
+func TestLoginOfWhoIsEnlistedStaysAsItIs(t *testing.T) {
+	i := install(t)
+	if _, err := i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	before := i.daemon.Client(login)
+	if _, err := i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	if i.daemon.Client(login) != before {
+		t.Error("a second client runs for the same account")
+	}
+	if asked := i.server.keys(); len(asked) != 1 {
+		t.Errorf("enlisted %d times", len(asked))
+	}
+}
+
+func TestEnlistmentsAtTheSameTimeAreOne(t *testing.T) {
+	i := install(t)
+	var done sync.WaitGroup
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		done.Go(func() {
+			_, err := i.answer("yes")
+			errs <- err
+		})
+	}
+	done.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if asked := i.server.keys(); len(asked) != 1 {
+		t.Errorf("enlisted %d times", len(asked))
+	}
+}
+
+func TestFarewellThatTheGatekeeperDoesNotHearIsRemembered(t *testing.T) {
+	i := install(t)
+	if _, err := i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	i.daemon.Client(login).LogoutRemote(context.Background())
+	if i.state() != database.Leaving {
+		t.Errorf("state %q: the gatekeeper will never hear that the user left", i.state())
+	}
+	i.restart()
+	if i.state() != database.Leaving {
+		t.Errorf("state %q after a restart", i.state())
+	}
+	if _, err := i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	if keys := i.server.keys(); i.state() != database.Enlisted || keys[0] == keys[1] {
+		t.Errorf("state %q, keys %v: a new enlistment needs new keys", i.state(), keys)
+	}
+}
+
+func TestAccountOfAnotherPartnerIsNotTaken(t *testing.T) {
+	i := install(t)
+	for _, account := range []string{"78-1001@interop", "77-1001:1@interop", "4915112345678@s.whatsapp.net", "77-x@interop", ""} {
+		i.server.say(200, fmt.Sprintf(`{"status":"ok","login":%q}`, account))
+		if _, err := i.answer("yes"); err == nil {
+			t.Errorf("%s was taken", account)
+		}
+	}
+	if i.state() != database.Enlisting {
+		t.Errorf("state %q", i.state())
+	}
+}
+
+func parseJID(t *testing.T, text string) types.JID {
+	t.Helper()
+	jid, err := wire.ParseJID(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jid
+}
