@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
 
 	"postern/bridge/homeserver"
 )
@@ -90,11 +91,12 @@ func failureKind(err error) failure {
 	}
 }
 
-// deliverInstead puts a notice into the message's place, under its id. The next try of the message finds it there.
+// deliverInstead puts a notice into the message's place, under its id, or into that of its placeholder. The next try of the
+// message finds it there.
 func (c *Client) deliverInstead(ctx context.Context, msg *remoteMessage, text string, cause error) error {
 	zerolog.Ctx(ctx).Error().Err(cause).Msg("A message cannot be shown, a notice takes its place")
 	instead := *msg
-	instead.message, instead.placeholder, instead.notice = nil, false, text
+	instead.message, instead.placeholder, instead.notice, instead.replaces = nil, false, text, true
 	if err := c.queue(&instead, &instead.remoteEvent); err != nil {
 		return fmt.Errorf("failed to deliver a notice instead: %w", err)
 	}
@@ -103,22 +105,25 @@ func (c *Client) deliverInstead(ctx context.Context, msg *remoteMessage, text st
 
 // replaceRoomIfNeeded takes the room off the chat if it cannot be used any more, so that the next try makes a new one.
 func (c *Client) replaceRoomIfNeeded(ctx context.Context, msg *remoteMessage, failures int, cause error) {
-	log := zerolog.Ctx(ctx)
-	chat, err := c.network.bridge.GetExistingPortalByKey(ctx, msg.key)
-	if err != nil || chat == nil || chat.MXID == "" {
+	replaced := false
+	c.login.QueueRemoteEvent(&chatTask{key: msg.key, work: func(_ context.Context, chat *bridgev2.Portal) {
+		log := zerolog.Ctx(ctx)
+		room := chat.MXID
+		if failures < refusalLimit && !c.network.Matrix.Gone(ctx, room, cause) {
+			return
+		}
+		log.Error().Err(cause).Stringer("room_id", room).Msg("The room of a chat cannot be used, making a new one")
+		if metadata, ok := chat.Metadata.(*PortalMetadata); ok {
+			metadata.Complete = false
+		}
+		if err := chat.RemoveMXID(ctx); err != nil { // saves the metadata too
+			log.Err(err).Msg("Failed to take the room off the chat")
+			return
+		}
+		replaced = true
+	}})
+	if !replaced {
 		return
-	}
-	room := chat.MXID
-	if failures < refusalLimit && !c.network.Matrix.Gone(ctx, room, cause) {
-		return
-	}
-	log.Error().Err(cause).Stringer("room_id", room).Msg("The room of a chat cannot be used, making a new one")
-	if err = chat.RemoveMXID(ctx); err != nil {
-		log.Err(err).Msg("Failed to take the room off the chat")
-		return
-	}
-	if metadata, ok := chat.Metadata.(*PortalMetadata); ok {
-		metadata.Complete = false
 	}
 	c.chats.worked(msg.key)
 	c.network.tell(ctx, c.login.UserMXID, fmt.Sprintf(textNewRoom, c.contactName(ctx, msg.sender)))
@@ -138,6 +143,11 @@ func (c *Client) completeRoom(ctx context.Context, chat *bridgev2.Portal) {
 		return
 	}
 	chat.UpdateInfo(ctx, info, c.login, nil, time.Time{})
+	// It does not say whether it worked. If the user was not invited, the rest is likely to be missing too.
+	if !c.network.Matrix.StateStore.IsMembership(ctx, chat.MXID, c.login.UserMXID, event.MembershipInvite, event.MembershipJoin) {
+		log.Warn().Stringer("room_id", chat.MXID).Msg("A room is not complete, it is tried again with the next event")
+		return
+	}
 	metadata.Complete = true
 	if err = chat.Save(ctx); err != nil {
 		log.Err(err).Msg("Failed to note that a room is complete")

@@ -156,11 +156,9 @@ func (c *Client) unlessHopeless(ctx context.Context, err error) error {
 // deliverReceipt says at each message that the contact's phone has it. bridgev2 could do that too, but would not tell
 // whether it worked.
 func (c *Client) deliverReceipt(ctx context.Context, key networkid.PortalKey, contact networkid.UserID, targets []networkid.MessageID) error {
-	chat, err := c.network.bridge.GetExistingPortalByKey(ctx, key)
-	if err != nil {
-		return fmt.Errorf("failed to load the chat: %w", err)
-	} else if chat == nil || chat.MXID == "" {
-		return nil
+	room, err := c.room(ctx, key)
+	if err != nil || room == "" {
+		return err
 	}
 	ms := &bridgev2.MessageStatus{
 		Status:      event.MessageStatusSuccess,
@@ -173,9 +171,9 @@ func (c *Client) deliverReceipt(ctx context.Context, key networkid.PortalKey, co
 		}
 		for _, part := range parts {
 			err = c.network.Matrix.DeliverStatus(ctx, ms, &bridgev2.MessageStatusEventInfo{
-				RoomID: chat.MXID, SourceEventID: part.MXID, EventType: event.EventMessage, Sender: part.SenderMXID,
+				RoomID: room, SourceEventID: part.MXID, EventType: event.EventMessage, Sender: part.SenderMXID,
 			})
-			if c.network.Matrix.Gone(ctx, chat.MXID, err) {
+			if c.network.Matrix.Gone(ctx, room, err) {
 				return nil
 			} else if err != nil {
 				return err
@@ -198,14 +196,8 @@ func (c *Client) handleChatState(state *interop.ChatState) error {
 	return c.queue(evt, &evt.remoteEvent)
 }
 
-const (
-	// identityRetryFirst doubles with every failure up to identityRetryMax.
-	identityRetryFirst = time.Second
-	identityRetryMax   = time.Minute
-)
-
-// handleIdentityChanged puts a notice into the chat, before the message that comes under the new key. The interop
-// client does not repeat this event, so it is tried here until it works.
+// handleIdentityChanged puts a notice into the chat, before the message that comes under the new key. On an error the
+// interop client hands the event over again, and the message waits.
 func (c *Client) handleIdentityChanged(ctx context.Context, change *interop.IdentityChanged) error {
 	contact, key, err := c.chat(change.Contact.ToNonAD())
 	if err != nil {
@@ -215,21 +207,11 @@ func (c *Client) handleIdentityChanged(ctx context.Context, change *interop.Iden
 	if err != nil {
 		return err
 	}
-	for wait := identityRetryFirst; ; wait = min(2*wait, identityRetryMax) {
-		err = c.deliver(ctx, &remoteMessage{
-			remoteEvent: remoteEvent{client: c, key: key, at: change.Timestamp},
-			id:          messageID,
-			notice:      portal.IdentityChangedNotice(c.contactName(ctx, contact)),
-		})
-		if err == nil {
-			return nil
-		}
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to tell a user that a contact's key changed, trying again")
-		pause(ctx, wait)
-		if ctx.Err() != nil {
-			return err
-		}
-	}
+	return c.deliver(ctx, &remoteMessage{
+		remoteEvent: remoteEvent{client: c, key: key, at: change.Timestamp},
+		id:          messageID,
+		notice:      portal.IdentityChangedNotice(c.contactName(ctx, contact)),
+	})
 }
 
 // identityNoticeID is the same for the same change of the same device's key.

@@ -98,14 +98,12 @@ func (c *Client) sendResult(ctx context.Context, result *interop.SendResult) err
 	if err != nil {
 		return err
 	}
-	chat, err := c.network.bridge.GetExistingPortalByKey(ctx, portal.Key(c.login.ID, contact))
-	if err != nil {
-		return fmt.Errorf("failed to load the chat: %w", err)
-	} else if chat == nil || chat.MXID == "" || result.Ref == "" {
-		return nil
+	room, err := c.room(ctx, portal.Key(c.login.ID, contact))
+	if err != nil || room == "" || result.Ref == "" {
+		return err
 	}
 	info := &bridgev2.MessageStatusEventInfo{
-		RoomID:        chat.MXID,
+		RoomID:        room,
 		SourceEventID: id.EventID(result.Ref),
 		EventType:     event.EventMessage,
 		MessageType:   event.MsgText,

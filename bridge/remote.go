@@ -60,6 +60,8 @@ type remoteMessage struct {
 	message     *waE2E.Message
 	placeholder bool
 	notice      string
+	// replaces is set for a notice that stands for a message: it takes the place of the message's placeholder.
+	replaces bool
 }
 
 var (
@@ -91,8 +93,8 @@ func (m *remoteMessage) ConvertMessage(context.Context, *bridgev2.Portal, bridge
 func (m *remoteMessage) HandleExisting(
 	ctx context.Context, chat *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*mxdatabase.Message,
 ) (bridgev2.UpsertResult, error) {
-	if m.message == nil && !m.placeholder {
-		return bridgev2.UpsertResult{}, nil // a notice is there or not
+	if m.message == nil && !m.placeholder && !(m.replaces && portal.HasPlaceholder(existing)) {
+		return bridgev2.UpsertResult{}, nil // it is there, or something better is
 	}
 	if m.placeholder && portal.HasPlaceholder(existing) {
 		return bridgev2.UpsertResult{}, nil
