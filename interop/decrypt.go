@@ -158,7 +158,14 @@ func (s *signalStep) decrypt(ctx context.Context, kind encType, ciphertext []byt
 		usedPreKey = preKeyID.Value
 	}
 	plaintext, err = s.decryptWithStates(ctx, message.WhisperMessage())
-	return plaintext, usedPreKey, err
+	if err != nil {
+		return nil, 0, err
+	}
+	// libsignal reported the key that stands in the message, which nothing authenticates if the session exists already. That
+	// of the session is in the message's MAC.
+	remote := s.record.SessionState().RemoteIdentityKey().PublicKey().PublicKey()
+	s.remote = &remote
+	return plaintext, usedPreKey, nil
 }
 
 // decryptWithStates finds the session state that the message belongs to. libsignal's own search changes the current state

@@ -55,6 +55,9 @@ func (p *Party) BundleNodes(oneTimeID uint32) []waBinary.Node {
 	return nodes
 }
 
+// Identity returns the party's public identity key.
+func (p *Party) Identity() [32]byte { return p.keys.Identity.Pub }
+
 // UseBundle starts a new session with a peer from the keys in a stanza.
 func (p *Party) UseBundle(ctx context.Context, from types.JID, node *waBinary.Node, plaintext []byte) (Ciphertext, error) {
 	bundle, err := parseBundle(node)

@@ -109,10 +109,8 @@ func (o *outbox) setBack(to int64) {
 
 // connected starts sending on a new connection, from the first pending message.
 func (o *outbox) connected() {
-	o.run.devices.forget(types.JID{}) // changes may have been missed
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.setBack(0)
 	for _, hold := range o.holds {
 		if hold.active {
 			o.releaseLocked(hold)
@@ -121,10 +119,13 @@ func (o *outbox) connected() {
 	o.wakeLocked()
 }
 
-// disconnected takes back what was on the wire: it is sent again on the next connection.
+// disconnected takes back what was on the wire: it is sent again on the next connection. The sender is set back now and not
+// when that is up, since a call of Send may wake it in between, and a new message must not overtake these.
 func (o *outbox) disconnected() {
+	o.run.devices.forget(types.JID{}) // changes may be missed from now on
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.setBack(0)
 	for id, message := range o.tracked {
 		if message.connection != nil {
 			delete(o.tracked, id)

@@ -205,6 +205,26 @@ func TestChangedIdentityIsReportedOnce(t *testing.T) {
 	}
 }
 
+// TestIdentityKeyChangedInTransitIsIgnored changes the identity key that stands in a message of a session that exists.
+func TestIdentityKeyChangedInTransitIsIgnored(t *testing.T) {
+	alice, bob := newParties()
+	wantText(t, bob, alice, encrypt(t, alice, bob, "one"), "one")
+	for _, forge := range []bool{true, false} {
+		message := encrypt(t, alice, bob, "two")
+		if forge {
+			own, other := alice.Identity(), interop.NewKeyPair().Pub
+			if message.Kind != "pkmsg" || !bytes.Contains(message.Data, own[:]) {
+				t.Fatal("no identity key in the message")
+			}
+			message.Data = bytes.Replace(message.Data, own[:], other[:], 1)
+		}
+		text, _, newIdentity, err := bob.Decrypt(context.Background(), alice, message)
+		if err != nil || text != "two" || newIdentity {
+			t.Errorf("forged %t: got %q, new identity %t, %v", forge, text, newIdentity, err)
+		}
+	}
+}
+
 func TestUsedPreKeyIsGone(t *testing.T) {
 	ctx := context.Background()
 	alice, bob := newParties()
