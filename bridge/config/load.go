@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,7 +40,9 @@ func Default() *Config {
 // os.Getenv outside of tests. Errors are [*Error] where a key is to blame.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	data, err := readFile(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no config; `postern init` writes one: %w", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("failed to read the config: %w", err)
 	}
 	return Parse(path, data, getenv)
