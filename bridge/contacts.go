@@ -57,41 +57,68 @@ func (c *Client) fetchPicture(ctx context.Context, picture *interop.Picture) ([]
 	return c.network.pictures.fetch(ctx, c.gatekeeper, picture)
 }
 
-// updateName gives the contact the name that came with a message, if that is a new one. For all other messages it
-// costs a look into bridgev2's cache.
-func (c *Client) updateName(ctx context.Context, contact networkid.UserID, info *interop.MessageInfo) {
+// introduce gives a contact whose first message this is a name and a picture before the message is shown. For all other
+// messages it costs a look into a map.
+func (c *Client) introduce(ctx context.Context, contact networkid.UserID, info *interop.MessageInfo) {
+	if _, known := c.network.names.Load(contact); known {
+		return
+	}
 	ghost, err := c.network.bridge.GetGhostByID(ctx, contact)
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to load a contact")
 		return
 	}
 	defer c.network.ghosts.WithLock(contact)()
-	if !puppet.NameChanged(ghost.Metadata, info.PushName) {
-		return
+	if ghost.Name == "" {
+		profile := &puppet.Profile{JID: info.Chat, PushName: info.PushName}
+		profile.Recall(ghost.Metadata)
+		c.addPicture(ctx, profile)
+		ghost.UpdateInfo(ctx, profile.UserInfo())
 	}
-	profile := &puppet.Profile{JID: info.Chat, PushName: info.PushName}
-	profile.Recall(ghost.Metadata)
-	c.addPicture(ctx, profile)
-	ghost.UpdateInfo(ctx, profile.UserInfo())
+	known := &puppet.Profile{}
+	known.Recall(ghost.Metadata)
+	c.network.names.Store(contact, known.PushName)
 }
 
-// refreshContact fetches a contact's profile again.
-func (c *Client) refreshContact(ctx context.Context, jid types.JID) {
-	contact, err := portal.UserID(c.gatekeeper.ID, jid)
+// updateName gives the contact the name that came with a message, if that is a new one. It comes after the message, which
+// need not wait for that.
+func (c *Client) updateName(ctx context.Context, contact networkid.UserID, info *interop.MessageInfo) {
+	if info.PushName == "" {
+		return
+	}
+	name := puppet.SafeName(info.PushName)
+	if known, ok := c.network.names.Load(contact); !ok || known == name {
+		return
+	}
+	if c.note(ctx, profileNews{contact: contact, name: info.PushName}) {
+		c.network.names.Store(contact, name)
+	}
+}
+
+// pictureChanged has a contact's picture fetched again, if anybody here has a chat with them.
+func (c *Client) pictureChanged(ctx context.Context, jid types.JID) {
+	if contact, err := portal.UserID(c.gatekeeper.ID, jid); err == nil {
+		c.note(ctx, profileNews{contact: contact, picture: true})
+	}
+}
+
+// refreshContact brings a contact's profile up to date.
+func (c *Client) refreshContact(ctx context.Context, news profileNews) {
+	_, jid, err := portal.ParseUserID(news.contact)
 	if err != nil {
 		return
 	}
-	ghost, err := c.network.bridge.GetExistingGhostByID(ctx, contact)
+	ghost, err := c.network.bridge.GetExistingGhostByID(ctx, news.contact)
 	if err != nil || ghost == nil {
 		return // nobody here has a chat with them
 	}
-	info, err := c.GetUserInfo(ctx, ghost)
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to refresh a contact")
-		return
+	profile := &puppet.Profile{JID: jid, PushName: news.name}
+	if news.picture {
+		c.addPicture(ctx, profile)
 	}
-	defer c.network.ghosts.WithLock(contact)()
-	ghost.UpdateInfo(ctx, info)
+	defer c.network.ghosts.WithLock(news.contact)()
+	profile.Recall(ghost.Metadata)
+	ghost.UpdateInfo(ctx, profile.UserInfo())
 }
 
 // contactName is what users call a contact in a sentence.

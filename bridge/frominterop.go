@@ -37,7 +37,7 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 	case *interop.IdentityChanged:
 		return c.handleIdentityChanged(ctx, evt)
 	case *interop.ContactChanged:
-		c.network.spawn(func(ctx context.Context) { c.refreshContact(c.login.Log.WithContext(ctx), evt.Contact) })
+		c.pictureChanged(ctx, evt.Contact)
 		return nil
 	case *interop.SendResult:
 		return c.sendResult(ctx, evt)
@@ -59,7 +59,7 @@ func (c *Client) handleMessage(ctx context.Context, msg *interop.Message) error 
 		return c.undeliverable(ctx, msg.ID, err)
 	}
 	remote.message = msg.Message
-	return c.deliver(ctx, remote)
+	return c.deliverFrom(ctx, remote, &msg.MessageInfo)
 }
 
 func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecryptable) error {
@@ -71,7 +71,16 @@ func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecrypt
 		return c.undeliverable(ctx, msg.ID, err)
 	}
 	remote.placeholder = true
-	return c.deliver(ctx, remote)
+	return c.deliverFrom(ctx, remote, &msg.MessageInfo)
+}
+
+// deliverFrom delivers a message and then looks at the name that came with it.
+func (c *Client) deliverFrom(ctx context.Context, msg *remoteMessage, info *interop.MessageInfo) error {
+	if err := c.deliver(ctx, msg); err != nil {
+		return err
+	}
+	c.updateName(ctx, msg.sender, info)
+	return nil
 }
 
 func (c *Client) newRemoteMessage(ctx context.Context, info *interop.MessageInfo) (*remoteMessage, error) {
@@ -83,7 +92,7 @@ func (c *Client) newRemoteMessage(ctx context.Context, info *interop.MessageInfo
 	if err != nil {
 		return nil, err
 	}
-	c.updateName(ctx, contact, info)
+	c.introduce(ctx, contact, info)
 	return &remoteMessage{
 		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: info.Timestamp, repeated: info.Offline},
 		id:          messageID,

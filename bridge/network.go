@@ -46,6 +46,9 @@ type Network struct {
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	pictures *pictureLoader
+	// names are the contacts' names that are set already, made safe, as far as they wrote in this run.
+	names     sync.Map // of networkid.UserID to string
+	refreshes *refreshes
 
 	// life ends the goroutines that finish what an earlier run began.
 	life     context.Context
@@ -75,6 +78,7 @@ func newNetwork(options networkOptions) *Network {
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
 	n.starter = newStarter(options.LoginsAtOnce)
+	n.refreshes = newRefreshes(n.spawn, n.refresh)
 	return n
 }
 
