@@ -5,6 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+
+	"go.mau.fi/util/dbutil"
 
 	"postern/interop"
 )
@@ -64,4 +68,46 @@ func (s *AccountStore) SaveIdentity(ctx context.Context, address interop.Address
 		INSERT INTO postern_identity (account, address, public_key) VALUES ($1, $2, $3)
 		ON CONFLICT (account, address) DO UPDATE SET public_key = excluded.public_key`,
 		s.account, address.String(), key[:])
+}
+
+// SetIdentityTold implements interop.SessionStore with one query.
+func (s *AccountStore) SetIdentityTold(ctx context.Context, address interop.Address, told bool) error {
+	return s.exec(ctx, "note who knows of an identity", "UPDATE postern_identity SET told = $3 WHERE account = $1 AND address = $2",
+		s.account, address.String(), told)
+}
+
+// UntoldIdentities implements interop.SessionStore with one query, which walks over all identities of the account.
+func (s *AccountStore) UntoldIdentities(ctx context.Context) ([]interop.Address, error) {
+	return queryAll(ctx, s.core, "load untold identities", scanAddress,
+		"SELECT address FROM postern_identity WHERE account = $1 AND NOT told", s.account)
+}
+
+// ErrBadAddress: a device's address in the database is not one that this program wrote.
+var ErrBadAddress = errors.New("malformed address of a device in the database")
+
+// scanAddress is the inverse of interop.Address.String.
+func scanAddress(row dbutil.Scannable) (address interop.Address, err error) {
+	var text string
+	if err = row.Scan(&text); err != nil {
+		return address, err
+	}
+	parts := strings.SplitN(text, "/", 3)
+	if len(parts) != 3 {
+		return address, ErrBadAddress
+	}
+	last := strings.LastIndexByte(parts[2], '/') // only the user may hold a slash
+	if last < 0 {
+		return address, ErrBadAddress
+	}
+	integrator, err := strconv.ParseUint(parts[1], 10, 16)
+	if err != nil {
+		return address, ErrBadAddress
+	}
+	device, err := strconv.ParseUint(parts[2][last+1:], 10, 16)
+	if err != nil {
+		return address, ErrBadAddress
+	}
+	return interop.Address{
+		Server: parts[0], Integrator: uint16(integrator), User: parts[2][:last], Device: uint16(device),
+	}, nil
 }

@@ -137,6 +137,10 @@ func (s *sessions) prepare(ctx context.Context, held *heldSessions, device types
 	if err != nil {
 		return nil, err
 	} else if changed {
+		// In the same transaction, so that the event is not lost if the program ends before it is told.
+		if err = s.store.SetIdentityTold(ctx, address, false); err != nil {
+			return nil, fmt.Errorf("failed to note that an identity key is new: %w", err)
+		}
 		result.changed = append(result.changed, device)
 	}
 	return step, nil

@@ -1,6 +1,9 @@
 package interop_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -126,6 +129,41 @@ func TestRetryReceiptIsAnsweredWhenTroublesAreOver(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	l.wantReceipt("ack", "A", "retry")
+}
+
+func TestNewIdentityIsToldAfterARestart(t *testing.T) {
+	p, s, l := started(t)
+	bob := newContact(t, bobJID, 1)
+	l.answerAlso(answers(bob))
+	s.send(bobJID, "A")
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+	s.events.intercept(func(_ context.Context, event interop.Event) error {
+		if _, ok := event.(*interop.IdentityChanged); ok {
+			return errors.New("homeserver is down")
+		}
+		return nil
+	})
+	bob.devices[0].Reinstall(newStore())
+	l.send(retryReceipt(bob.devices[0], "A", 1, true))
+	l.next("message")
+	l.wantReceipt("ack", "A", "retry")
+	s.stop()
+	var told atomic.Int64
+	s.events.intercept(func(_ context.Context, event interop.Event) error {
+		if _, ok := event.(*interop.IdentityChanged); ok {
+			told.Add(1)
+		}
+		return nil
+	})
+	for restart := range 2 {
+		s.Start()
+		p.login()
+		s.stop()
+		if told.Load() != 1 {
+			t.Errorf("restart %d: told %d times", restart, told.Load())
+		}
+	}
 }
 
 func TestRetryAfterARestart(t *testing.T) {

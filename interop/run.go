@@ -141,6 +141,9 @@ var errStopped = errors.New("client stopped")
 func (r *run) connectUntilEnd() error {
 	wait := r.newBackoff(reconnectMin, reconnectMax)
 	tokensRefused := 0
+	if !r.insist("loading untold identity keys", r.reportUntold) { // before any message of these contacts
+		return nil
+	}
 	for r.ctx.Err() == nil {
 		connection, err := r.connect()
 		if err == nil {

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -243,6 +244,26 @@ func distinctChats(messages []Outgoing) []types.JID {
 func (r *run) reportIdentities(devices []types.JID) {
 	for _, device := range devices {
 		event := &IdentityChanged{Contact: device, Timestamp: r.client.options.Clock.Now()}
-		r.queues.add(device.ToNonAD(), job{run: func() { r.deliver(event) }})
+		r.queues.add(device.ToNonAD(), job{run: func() {
+			if r.deliver(event) {
+				r.insist("storing who knows of an identity key", func(ctx context.Context) error {
+					return r.client.options.Store.SetIdentityTold(ctx, AddressOf(device), true)
+				})
+			}
+		}})
 	}
+}
+
+// reportUntold tells about the identity keys that the run before did not come to tell about.
+func (r *run) reportUntold(ctx context.Context) error {
+	untold, err := r.client.options.Store.UntoldIdentities(ctx)
+	if err != nil {
+		return fmt.Errorf("failed to load untold identity keys: %w", err)
+	}
+	devices := make([]types.JID, len(untold))
+	for i, address := range untold {
+		devices[i] = address.JID()
+	}
+	r.reportIdentities(devices)
+	return nil
 }

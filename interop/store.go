@@ -35,6 +35,11 @@ func AddressOf(jid types.JID) Address {
 	return Address{Server: jid.Server, Integrator: jid.Integrator, User: jid.User, Device: jid.Device}
 }
 
+// JID is the inverse of [AddressOf].
+func (a Address) JID() types.JID {
+	return types.JID{Server: a.Server, Integrator: a.Integrator, User: a.User, Device: a.Device}
+}
+
 // String returns the form used as a key in stores, such as "s.whatsapp.net/0/4915112345678/3".
 func (a Address) String() string {
 	return fmt.Sprintf("%s/%d/%s/%d", a.Server, a.Integrator, a.User, a.Device)
@@ -49,6 +54,11 @@ type SessionStore interface {
 	// LoadIdentity returns the identity key last seen for the device; ok is false if none was.
 	LoadIdentity(ctx context.Context, address Address) (key [32]byte, ok bool, err error)
 	SaveIdentity(ctx context.Context, address Address, key [32]byte) error
+	// SetIdentityTold notes whether the user knows of the identity key that was saved last for the device, which is so until
+	// this says otherwise. It does nothing for a device without one.
+	SetIdentityTold(ctx context.Context, address Address, told bool) error
+	// UntoldIdentities returns the devices whose key the user does not know of, in no order.
+	UntoldIdentities(ctx context.Context) ([]Address, error)
 }
 
 // PreKeyStore keeps our own prekeys, private parts included.

@@ -42,6 +42,7 @@ CREATE TABLE postern_identity (
 	account    BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
 	address    TEXT   NOT NULL,
 	public_key BYTEA  NOT NULL CHECK (length(public_key) = 32),
+	told       BOOLEAN NOT NULL DEFAULT true, -- the user knows of this key
 
 	PRIMARY KEY (account, address)
 );

@@ -20,6 +20,7 @@ type Store struct {
 
 	sessions   map[interop.Address][]byte
 	identities map[interop.Address][32]byte
+	untold     map[interop.Address]struct{} // identities that the user does not know of
 
 	preKeys       map[uint32]preKey
 	lastPreKeyID  uint32
@@ -45,6 +46,7 @@ func NewWithClock(now func() time.Time) *Store {
 	return &Store{
 		sessions:      make(map[interop.Address][]byte),
 		identities:    make(map[interop.Address][32]byte),
+		untold:        make(map[interop.Address]struct{}),
 		preKeys:       make(map[uint32]preKey),
 		signedPreKeys: make(map[uint32]interop.SignedPreKey),
 		outbox:        make(map[types.MessageID]*interop.Outgoing),

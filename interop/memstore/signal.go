@@ -59,6 +59,29 @@ func (s *Store) SaveIdentity(ctx context.Context, address interop.Address, key [
 	})
 }
 
+// SetIdentityTold implements [interop.SessionStore].
+func (s *Store) SetIdentityTold(ctx context.Context, address interop.Address, told bool) error {
+	return s.locked(ctx, func() error {
+		if _, known := s.identities[address]; !known {
+			return nil
+		} else if told {
+			drop(s, s.untold, address)
+		} else {
+			put(s, s.untold, address, struct{}{})
+		}
+		return nil
+	})
+}
+
+// UntoldIdentities implements [interop.SessionStore].
+func (s *Store) UntoldIdentities(ctx context.Context) (untold []interop.Address, err error) {
+	err = s.locked(ctx, func() error {
+		untold = slices.Collect(maps.Keys(s.untold))
+		return nil
+	})
+	return untold, err
+}
+
 // LastPreKeyID implements [interop.PreKeyStore].
 func (s *Store) LastPreKeyID(ctx context.Context) (id uint32, err error) {
 	err = s.locked(ctx, func() error {

@@ -18,6 +18,7 @@ var sessionTests = map[string]func(t *testing.T, store interop.Store){
 	"RoundTrip":           testSessionRoundTrip,
 	"AddressesAreApart":   testAddressesAreApart,
 	"DeleteKeepsIdentity": testDeleteSession,
+	"UntoldIdentities":    testUntoldIdentities,
 	"CallersOwnTheBytes":  testSessionOwnership,
 	"LargeSession":        testLargeSession,
 }
@@ -220,4 +221,21 @@ func testRemoveSignedPreKeys(t *testing.T, store interop.Store) {
 	}
 	must(t, store.RemoveSignedPreKeys(ctx, moment.Add(24*time.Hour)))
 	equal(t, "newest after everything else went", value[*interop.SignedPreKey](t)(store.LoadSignedPreKey(ctx, 0)).ID, 3)
+}
+
+func testUntoldIdentities(t *testing.T, store interop.Store) {
+	ctx := context.Background()
+	must(t, store.SetIdentityTold(ctx, phone, false)) // not known
+	equal(t, "none", len(value[[]interop.Address](t)(store.UntoldIdentities(ctx))), 0)
+	partner := interop.Address{Server: "interop", Integrator: 7, User: "1001", Device: 65535}
+	must(t, store.SaveIdentity(ctx, phone, [32]byte{1}))
+	must(t, store.SaveIdentity(ctx, partner, [32]byte{2}))
+	equal(t, "told at first", len(value[[]interop.Address](t)(store.UntoldIdentities(ctx))), 0)
+	must(t, store.SetIdentityTold(ctx, phone, false))
+	must(t, store.SetIdentityTold(ctx, partner, false))
+	must(t, store.SetIdentityTold(ctx, phone, true))
+	untold := value[[]interop.Address](t)(store.UntoldIdentities(ctx))
+	if len(untold) != 1 || untold[0] != partner {
+		t.Errorf("got %v, want %v", untold, partner)
+	}
 }
