@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,9 @@ type Client struct {
 	enlistment *database.Enlistment
 	interop    *interop.Client
 
+	// sending is held for reading while a message goes into the outbox, and for writing while ended is set: what is in
+	// the outbox after that was there before.
+	sending sync.RWMutex
 	ended   atomic.Bool
 	settled atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
 	chats   chatStates
@@ -115,6 +119,7 @@ func (c *Client) Connect(context.Context) {
 		c.login.BridgeState.Send(removedState(c.gatekeeperName()))
 	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
 		c.login.BridgeState.Send(endedState(c.gatekeeperName(), interop.ErrNotEnlisted))
+		c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 	default:
 		c.login.BridgeState.Send(missingState(c.gatekeeperName()))
 	}

@@ -14,7 +14,6 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"postern/database"
 	"postern/interop"
 	"postern/portal"
 )
@@ -247,7 +246,9 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.login.BridgeState.Send(disconnectedState(c.gatekeeperName(), evt.Err))
 	case *interop.Ended:
 		c.settle()
+		c.sending.Lock()
 		c.ended.Store(true)
+		c.sending.Unlock()
 		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
 		c.login.BridgeState.Send(endedState(c.gatekeeperName(), evt.Err))
 		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
@@ -263,36 +264,3 @@ func (c *Client) sendKeptReceipts(ctx context.Context, kept map[networkid.Portal
 		}
 	}
 }
-
-// lapse notes that the gatekeeper does not know the user any more, and tells the senders of messages that still wait
-// that they will not be sent.
-func (c *Client) lapse(ctx context.Context) {
-	log := zerolog.Ctx(ctx)
-	account := c.enlistment.Account
-	if err := c.network.enlistments.SetState(ctx, account, database.Lapsed); err != nil {
-		log.Err(err).Msg("Failed to note that an enlistment has ended")
-	}
-	store := c.network.Database.AccountStore(account)
-	for {
-		waiting, err := store.PendingMessages(ctx, 0, lapseBatch)
-		if err != nil {
-			log.Err(err).Msg("Failed to look for messages that will not be sent")
-			return
-		} else if len(waiting) == 0 {
-			return
-		}
-		for _, message := range waiting {
-			result := &interop.SendResult{ID: message.ID, Chat: message.Chat, Ref: message.Ref, Err: interop.ErrNotEnlisted}
-			if err = c.sendResult(ctx, result); err != nil {
-				log.Err(err).Msg("Failed to tell a user that a message is not sent")
-			}
-			if err = store.SetOutgoingFailed(ctx, message.ID, "enlistment ended"); err != nil {
-				log.Err(err).Msg("Failed to give up a message")
-				return
-			}
-		}
-	}
-}
-
-// lapseBatch is how many waiting messages are loaded at a time.
-const lapseBatch = 100

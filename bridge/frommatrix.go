@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
@@ -53,12 +54,26 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	}
 	// Before Send, so that it is shown before the result, which may come at any time after.
 	c.network.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{Status: event.MessageStatusPending}, bridgev2.StatusEventInfoFromEvent(msg.Event))
-	if err = c.interop.Send(ctx, jid, messageID, message, msg.Event.ID.String()); err != nil {
+	if err = c.enqueue(ctx, jid, messageID, message, msg.Event.ID); errors.Is(err, bridgev2.ErrNotLoggedIn) {
+		return nil, err
+	} else if err != nil {
 		return nil, sendError(c.gatekeeperName(), err)
 	}
 	c.saveOwnMessage(ctx, msg, rowID)
 	// Pending keeps bridgev2 from reporting success, and from storing the message, which is done.
 	return &bridgev2.MatrixMessageResponse{Pending: true}, nil
+}
+
+// enqueue puts a message into the outbox, unless the enlistment ended meanwhile: nobody would look there again.
+func (c *Client) enqueue(
+	ctx context.Context, jid types.JID, messageID types.MessageID, message *waE2E.Message, ref id.EventID,
+) error {
+	c.sending.RLock()
+	defer c.sending.RUnlock()
+	if !c.IsLoggedIn() {
+		return bridgev2.ErrNotLoggedIn
+	}
+	return c.interop.Send(ctx, jid, messageID, message, ref.String())
 }
 
 // saveOwnMessage lets receipts find the message. If it fails, the message is sent all the same.
