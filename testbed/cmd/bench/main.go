@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	b := &bench{builder: builder, kind: homeserver.Kind(*kind), quick: *quick, began: time.Now()}
-	results := &report.Report{Time: b.began.UTC(), Machine: report.ThisMachine(), Homeserver: *kind, Quick: *quick}
+	results := &report.Report{Time: b.began.UTC(), Machine: report.ThisMachine(ctx), Homeserver: *kind, Quick: *quick}
 	for _, m := range chosen {
 		err = b.measure(ctx, m, results)
 		if ctx.Err() != nil {

@@ -15,7 +15,7 @@ const (
 	// rateRounds are measured in turns with the baseline; the medians count.
 	rateRounds = 3
 	// rateMessages are sent in each chat in a round.
-	rateMessages = 150
+	rateMessages = 100
 	rateTarget   = 0.6
 )
 

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // Machine says where the figures come from. What cannot be found out is left empty.
@@ -15,19 +17,22 @@ type Machine struct {
 	MemoryMiB int    `json:"memory_mib"`
 	Kernel    string `json:"kernel"`
 	Go        string `json:"go"`
-	// Commit is the one that the benchmark was built from, with a plus if files were changed since.
+	// Commit is that of the working directory, with a plus if files were changed since.
 	Commit string `json:"commit"`
 }
 
+// gitTimeout bounds the questions about the commit.
+const gitTimeout = 10 * time.Second
+
 // ThisMachine asks the system.
-func ThisMachine() Machine {
+func ThisMachine(ctx context.Context) Machine {
 	return Machine{
 		Cores:     runtime.NumCPU(),
 		Processor: field("/proc/cpuinfo", "model name"),
 		MemoryMiB: memoryMiB(),
 		Kernel:    strings.TrimSpace(contentOf("/proc/sys/kernel/osrelease")),
 		Go:        runtime.Version(),
-		Commit:    commit(),
+		Commit:    commit(ctx),
 	}
 }
 
@@ -63,17 +68,18 @@ func memoryMiB() int {
 	return kib >> 10
 }
 
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+// commit asks git about the working directory: what is measured is built from there.
+func commit(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
+	defer cancel()
+	head, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
 		return ""
 	}
-	settings := make(map[string]string)
-	for _, setting := range info.Settings {
-		settings[setting.Key] = setting.Value
+	changed, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--untracked-files=no").Output()
+	mark := ""
+	if err != nil || len(changed) > 0 {
+		mark = "+"
 	}
-	if settings["vcs.modified"] == "true" {
-		return settings["vcs.revision"] + "+"
-	}
-	return settings["vcs.revision"]
+	return strings.TrimSpace(string(head)) + mark
 }

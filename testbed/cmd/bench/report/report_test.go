@@ -59,7 +59,7 @@ func TestFiguresThatWereNotMeasuredAreRefused(t *testing.T) {
 }
 
 func TestTableAndFileShowEverythingAboutAFigure(t *testing.T) {
-	r := &report.Report{Homeserver: "dendrite", Machine: report.ThisMachine(), Failures: []string{"users: too many"}}
+	r := &report.Report{Homeserver: "dendrite", Machine: report.ThisMachine(t.Context()), Failures: []string{"users: too many"}}
 	err := r.Add(report.Figure{
 		Name: "speed", Value: 300, Unit: "messages/s", Baseline: 400, BaselineName: "raw",
 		Target: &report.Target{Subject: report.Ratio, AtLeast: true, Number: 0.6},
@@ -91,6 +91,13 @@ func TestTableAndFileShowEverythingAboutAFigure(t *testing.T) {
 	}
 	if read.Figures[0].Ratio != 0.75 || read.Figures[0].Verdict != report.Reached || read.Machine != r.Machine {
 		t.Errorf("read back %+v", read)
+	}
+}
+
+func TestTheMachineIsKnown(t *testing.T) {
+	machine := report.ThisMachine(t.Context())
+	if machine.Cores == 0 || machine.Go == "" {
+		t.Errorf("got %+v", machine)
 	}
 }
 
