@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -25,6 +26,8 @@ const (
 type foreignInvites struct {
 	slots chan struct{}
 	done  sync.WaitGroup
+	// noting is held while a user's room with the bot is noted.
+	noting sync.Mutex
 }
 
 // isForeignInvite tells whether a user of another server invites the bot.
@@ -64,13 +67,35 @@ func (c *Connector) greetForeigner(ctx context.Context, sender id.UserID, room i
 	if err != nil {
 		return fmt.Errorf("failed to load the user: %w", err)
 	}
-	if user.ManagementRoom == "" {
-		user.ManagementRoom = room
-		if err = user.Save(ctx); err != nil {
-			return fmt.Errorf("failed to note the management room: %w", err)
-		}
+	if err = c.intake.foreign.note(ctx, user, room); err != nil {
+		return fmt.Errorf("failed to note the management room: %w", err)
 	}
 	content := &event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: c.options.ForeignReply}}
 	_, err = c.BotIntent().SendMessage(ctx, room, event.EventMessage, content, nil)
 	return err
+}
+
+// note remembers the user's room with the bot, if it is the first.
+func (f *foreignInvites) note(ctx context.Context, user *bridgev2.User, room id.RoomID) error {
+	f.noting.Lock()
+	defer f.noting.Unlock()
+	if user.ManagementRoom != "" {
+		return nil
+	}
+	user.ManagementRoom = room
+	return user.Save(ctx)
+}
+
+// isStranger tells whether an event is nothing for bridgev2, which would note its sender in the database: a user of another
+// server wrote it who never invited the bot, in a room that is no chat.
+func (i *intake) isStranger(ctx context.Context, evt *event.Event) bool {
+	if evt.Sender.Homeserver() == i.connector.AS.HomeserverDomain {
+		return false
+	}
+	portal, err := i.connector.Bridge.GetPortalByMXID(ctx, evt.RoomID)
+	if portal != nil || err != nil {
+		return false // bridgev2 fails in its own way
+	}
+	user, err := i.connector.Bridge.GetExistingUserByMXID(ctx, evt.Sender)
+	return user == nil && err == nil
 }

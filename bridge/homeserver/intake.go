@@ -205,7 +205,7 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 		i.foreign.accept(ctx, i.connector, evt)
 		return
 	}
-	if slices.Contains(bridgedState, evt.Type) && (!i.isOwn(evt) || evt.Type == event.StateTombstone) {
+	if slices.Contains(bridgedState, evt.Type) && (!i.isOwn(evt) || evt.Type == event.StateTombstone) && !i.isStranger(ctx, evt) {
 		i.connector.Bridge.QueueMatrixEvent(ctx, evt)
 	}
 }
@@ -217,7 +217,7 @@ var bridgedMessages = []event.Type{
 }
 
 func (i *intake) message(ctx context.Context, evt *event.Event) {
-	if !slices.Contains(bridgedMessages, evt.Type) {
+	if !slices.Contains(bridgedMessages, evt.Type) || i.isStranger(ctx, evt) {
 		return
 	}
 	mayBeClear := evt.Type == event.EventReaction || evt.Type == event.EventRedaction || evt.Type == event.BeeperDeleteChat
