@@ -98,15 +98,9 @@ func TestNothingIsSentIntoAChatThatIsNotEncrypted(t *testing.T) {
 	s := newStack(t)
 	ctx := context.Background()
 	const clear = id.RoomID("!clear:example.org")
-	portal, err := s.bridge.GetPortalByKey(ctx, networkid.PortalKey{ID: "carol", Receiver: login})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = portal.UpdateMatrixRoomID(ctx, clear, bridgev2.UpdateMatrixRoomIDParams{}); err != nil {
-		t.Fatal(err)
-	}
+	s.makePortal(t, "carol", clear)
 	for name, intent := range map[string]bridgev2.MatrixAPI{"contact": s.connector.GhostIntent("carol"), "bot": s.connector.BotIntent()} {
-		_, err = intent.SendMessage(ctx, clear, event.EventMessage, text("hello"), metaOf("one"))
+		_, err := intent.SendMessage(ctx, clear, event.EventMessage, text("hello"), metaOf("one"))
 		if !errors.Is(err, homeserver.ErrNotEncrypted) {
 			t.Errorf("%s: error %v, want ErrNotEncrypted", name, err)
 		}

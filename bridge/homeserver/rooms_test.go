@@ -9,7 +9,6 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -18,18 +17,10 @@ const newRoom = id.RoomID("!new:example.org")
 // bridged makes a portal of a room that a user made, without encryption.
 func (s *stack) bridged(t *testing.T) *bridgev2.Portal {
 	t.Helper()
-	ctx := context.Background()
 	s.fake.setState("/rooms/"+string(newRoom)+"/members", fmt.Sprintf(
 		`{"chunk":[{"type":"m.room.member","state_key":%q,"content":{"membership":"join"}},{"type":"m.room.member","state_key":%q,"content":{"membership":"join"}}]}`,
 		alice, s.connector.FormatGhostMXID("carol")))
-	portal, err := s.bridge.GetPortalByKey(ctx, networkid.PortalKey{ID: "carol", Receiver: login})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = portal.UpdateMatrixRoomID(ctx, newRoom, bridgev2.UpdateMatrixRoomIDParams{}); err != nil {
-		t.Fatal(err)
-	}
-	return portal
+	return s.makePortal(t, "carol", newRoom)
 }
 
 const setEncryption = "/state/m.room.encryption"

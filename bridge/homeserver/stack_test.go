@@ -214,11 +214,11 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 	}
 	s.bridge = bridgev2.NewBridge("", s.db, log, &cfg.Bridge, s.connector, s.network, commands.NewProcessor)
 	s.bridge.ExternallyManagedDB = false
+	s.connector.Bot.Client.DefaultHTTPRetries = 0 // tests wait for none
 	ctx := log.WithContext(context.Background())
 	if err = s.bridge.StartConnectors(ctx); err != nil {
 		return err
 	}
-	s.connector.Bot.Client.DefaultHTTPRetries = 0 // tests wait for none
 	return s.bridge.StartLogins(ctx)
 }
 
@@ -239,13 +239,29 @@ func (s *stack) prepareChat(t testing.TB) {
 	if _, err = user.NewLogin(ctx, &database.UserLogin{ID: login, RemoteName: "test"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.portal, err = s.bridge.GetPortalByKey(ctx, networkid.PortalKey{ID: "bob", Receiver: login})
+	s.portal = s.makePortal(t, "bob", room)
+}
+
+// makePortal gives a chat a room, as if an earlier run had done that: bridgev2's own way goes on in the background, where
+// it reads what tests change.
+func (s *stack) makePortal(t testing.TB, contact networkid.PortalID, in id.RoomID) *bridgev2.Portal {
+	t.Helper()
+	ctx := context.Background()
+	key := networkid.PortalKey{ID: contact, Receiver: login}
+	row, err := s.bridge.DB.Portal.GetByKey(ctx, key)
+	if err == nil && row == nil {
+		err = s.bridge.DB.Portal.Insert(ctx, &database.Portal{PortalKey: key, MXID: in})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err = s.portal.UpdateMatrixRoomID(ctx, room, bridgev2.UpdateMatrixRoomIDParams{}); err != nil {
+	portal, err := s.bridge.GetPortalByKey(ctx, key)
+	if err != nil {
 		t.Fatal(err)
+	} else if portal.MXID != in {
+		t.Fatalf("the chat's room is %s", portal.MXID)
 	}
+	return portal
 }
 
 func (s *stack) push(t testing.TB, transaction, body string) int {
