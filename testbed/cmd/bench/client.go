@@ -12,7 +12,7 @@ import (
 
 const (
 	// clientRounds are measured in turns with the baseline; the medians count.
-	clientRounds = 3
+	clientRounds = 5
 	// clientMessages are sent in each chat in a round, one way.
 	clientMessages = 500
 	clientTarget   = 1500 // messages/s
