@@ -48,7 +48,7 @@ func (s *AccountStore) LoadSignedPreKey(ctx context.Context, id uint32) (*intero
 func (s *AccountStore) RemoveSignedPreKeys(ctx context.Context, before time.Time) error {
 	return s.exec(ctx, "remove old signed prekeys", `
 		DELETE FROM postern_signed_prekey
-		WHERE account = $1 AND created < $2 AND id < (
-			SELECT max(id) FROM postern_signed_prekey WHERE account = $1)`,
+		WHERE account = $1 AND id < (
+			SELECT max(id) FROM postern_signed_prekey WHERE account = $1 AND created < $2)`,
 		s.account, toUnix(before))
 }

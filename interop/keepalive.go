@@ -26,6 +26,8 @@ type keepalive struct {
 	timer    Timer
 	pingedAt time.Time // zero if no ping waits for an answer
 	sessions uint64    // the session cache's clock at the last look
+	// maintained is when the maintenance was started last.
+	maintained time.Time
 }
 
 func (k *keepalive) stop() {
@@ -39,6 +41,7 @@ func (c *connection) startKeepalive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause == nil {
+		c.keepalive.maintained = c.run.client.options.Clock.Now() // setUp does it
 		c.scheduleLook(c.keepalivePause())
 	}
 }
@@ -64,6 +67,10 @@ func (c *connection) look() {
 		return
 	}
 	c.keepalive.sessions = c.run.client.sessions.shrink(c.keepalive.sessions)
+	if now.Sub(c.keepalive.maintained) >= maintainEvery {
+		c.keepalive.maintained = now
+		c.run.spawn(c.maintain)
+	}
 	var problem error
 	ping := false
 	switch pinged := c.keepalive.pingedAt; {

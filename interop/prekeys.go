@@ -21,10 +21,11 @@ const (
 	// maxPreKeysInUpload is the gatekeeper's limit for one request.
 	maxPreKeysInUpload = 812
 
-	// signedPreKeyAge is when the signed prekey is renewed, signedPreKeyKept how long an old one can still be used by
-	// those who fetched it before: as long as a message can wait in the mailbox.
+	// signedPreKeyAge is when the signed prekey is renewed. signedPreKeyKept is how long an old one is kept from when the next
+	// one was made: a message of somebody who fetched it just before can wait 30 days in the mailbox, and the upload of
+	// the next one may have come to pass a week late.
 	signedPreKeyAge  = 7 * 24 * time.Hour
-	signedPreKeyKept = 30 * 24 * time.Hour
+	signedPreKeyKept = 37 * 24 * time.Hour
 )
 
 var (

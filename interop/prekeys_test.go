@@ -139,6 +139,20 @@ func checkSignedPreKey(t *testing.T, node *waBinary.Node, identity [32]byte) (id
 	return fmt.Sprintf("%x", childOf(node, "id").Content)
 }
 
+func TestSignedPreKeyIsRenewedOnAChannelThatStaysUp(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	server := newKeyServer()
+	p.answerAlso(server.answer)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	s.Start()
+	p.login()
+	clock.waitArmed(t, 20*time.Second, 30*time.Second)
+	clock.advance(7*24*time.Hour + time.Minute)
+	checkSignedPreKey(t, childOf(server.next(t), "rotate", "skey"), s.options.Account.Keys.Identity.Pub)
+	s.stop()
+}
+
 func TestSignedPreKeyIsRenewedWeekly(t *testing.T) {
 	clock := newFakeClock()
 	p := newPeer(t)
@@ -147,7 +161,7 @@ func TestSignedPreKeyIsRenewedWeekly(t *testing.T) {
 	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
 	bob := newContact(t, bobJID, 1)
 	old := bob.message(s, "with the first key") // on its way for weeks
-	for week := range 6 {
+	for week := range 8 {
 		s.Start()
 		l := p.login()
 		if week == 0 {

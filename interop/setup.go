@@ -8,9 +8,14 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// receivedKept is how long hashes of delivered messages are kept: longer than a message can wait in the gatekeeper's
-// mailbox, which is 30 days.
-const receivedKept = 40 * 24 * time.Hour
+const (
+	// receivedKept is how long hashes of delivered messages are kept: longer than a message can wait in the gatekeeper's
+	// mailbox, which is 30 days, and longer than a signed prekey lives, which is signedPreKeyAge and signedPreKeyKept
+	// together: while it does, the first message of a session could be delivered again.
+	receivedKept = 60 * 24 * time.Hour
+	// maintainEvery is how often a channel that stays up looks after what grows old.
+	maintainEvery = 24 * time.Hour
+)
 
 // setUp does what follows a login: it makes sure that contacts can start sessions, and asks for what waits. It runs in a
 // goroutine of its own, since the answers are read by the connection's.
@@ -25,11 +30,17 @@ func (c *connection) setUp() {
 		c.close(fmt.Errorf("failed to ask for messages: %w", err))
 		return
 	}
+	c.maintain()
+}
+
+// maintain renews what grows old and forgets what did. It runs after every login and once a day, in a goroutine of its own.
+func (c *connection) maintain() {
+	r := c.run
 	if err := c.rotateSignedPreKey(r.ctx); err != nil {
-		r.log.Warn().Err(err).Msg("Failed to renew the signed prekey, trying again at the next login")
+		r.log.Warn().Err(err).Msg("Failed to renew the signed prekey, trying again within a day")
 	}
 	if err := c.topUpPreKeys(r.ctx, -1); err != nil {
-		r.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
+		r.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again within a day")
 	}
 	if err := r.client.options.Store.PruneReceived(r.handling, r.client.options.Clock.Now().Add(-receivedKept)); err != nil {
 		r.log.Warn().Err(err).Msg("Failed to forget old deliveries")

@@ -81,7 +81,7 @@ type PreKeyStore interface {
 	AddSignedPreKey(ctx context.Context, key SignedPreKey) error
 	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest, which is the one with the highest id.
 	LoadSignedPreKey(ctx context.Context, id uint32) (*SignedPreKey, error)
-	// RemoveSignedPreKeys removes those created before the time, but never the newest.
+	// RemoveSignedPreKeys removes those that were followed by another one created before the time, so never the newest.
 	RemoveSignedPreKeys(ctx context.Context, before time.Time) error
 }
 

@@ -175,9 +175,14 @@ func (s *Store) LoadSignedPreKey(ctx context.Context, id uint32) (key *interop.S
 // RemoveSignedPreKeys implements [interop.PreKeyStore].
 func (s *Store) RemoveSignedPreKeys(ctx context.Context, before time.Time) error {
 	return s.locked(ctx, func() error {
-		newest := s.newestSignedPreKey()
+		var successor uint32 // the last that was there before the time
 		for id, key := range s.signedPreKeys {
-			if id != newest && key.Created.Before(before) {
+			if key.Created.Before(before) {
+				successor = max(successor, id)
+			}
+		}
+		for id := range s.signedPreKeys {
+			if id < successor {
 				drop(s, s.signedPreKeys, id)
 			}
 		}

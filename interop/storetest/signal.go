@@ -215,7 +215,9 @@ func testRemoveSignedPreKeys(t *testing.T, store interop.Store) {
 	for id := range uint32(3) {
 		must(t, store.AddSignedPreKey(ctx, signedPreKey(id+1, moment.Add(time.Duration(id)*time.Hour))))
 	}
-	must(t, store.RemoveSignedPreKeys(ctx, moment.Add(time.Hour)))
+	must(t, store.RemoveSignedPreKeys(ctx, moment.Add(time.Hour))) // the second is not older than that
+	equal(t, "first kept", value[*interop.SignedPreKey](t)(store.LoadSignedPreKey(ctx, 1)) != nil, true)
+	must(t, store.RemoveSignedPreKeys(ctx, moment.Add(time.Hour+time.Second)))
 	for id, kept := range map[uint32]bool{1: false, 2: true, 3: true} {
 		equal(t, "signed prekey kept", value[*interop.SignedPreKey](t)(store.LoadSignedPreKey(ctx, id)) != nil, kept)
 	}
