@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"errors"
 	"sync"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -127,10 +128,13 @@ func (c *connection) askAgain(message *inbound, times int) error {
 	}
 	if times >= retryWithKeys {
 		keys, err := r.retryKeys()
-		if err != nil {
+		if errors.Is(err, errPreKeysUsedUp) {
+			r.log.Error().Err(err).Msg("Asking for a message again without keys")
+		} else if err != nil {
 			return err
+		} else {
+			content = append(content, keys)
 		}
-		content = append(content, keys)
 	}
 	return c.write(waBinary.Node{Tag: "receipt", Attrs: attrs, Content: content})
 }
