@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // ErrExited is wrapped by errors about a process that ended while it was waited for.
@@ -82,12 +83,21 @@ func (p *Process) PID() int { return p.pid }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Stop asks the process to end and kills it when ctx does. Returns how it ended: nil for exit code 0.
+// dumpTimeout is how long a process that does not stop has to write down what it was doing.
+const dumpTimeout = 2 * time.Second
+
+// Stop asks the process to end and kills it when ctx does; before that, a Go program is made to write its goroutines
+// into its log. Returns how it ended: nil for exit code 0.
 func (p *Process) Stop(ctx context.Context) error {
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-ctx.Done():
+		p.signal(syscall.SIGQUIT)
+		select {
+		case <-p.done:
+		case <-time.After(dumpTimeout):
+		}
 		p.Kill()
 		return fmt.Errorf("%s did not stop in time and was killed: %w", p.options.Name, ctx.Err())
 	}

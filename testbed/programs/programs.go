@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"postern/testbed/homeserver"
 )
@@ -31,10 +32,19 @@ var (
 	ErrNoSynapse = errors.New("synapse is not installed: run \"make build/synapse\" in the repository first")
 )
 
-// Builder builds programs into the build folder.
+// Builder builds programs into the build folder, each at most once. Its methods are safe for concurrent use.
 type Builder struct {
 	root string
 	race bool
+
+	lock  sync.Mutex
+	built map[string]result // by name
+}
+
+// result is what became of a build. A program that could not be built is not tried again.
+type result struct {
+	path string
+	err  error
 }
 
 // NewBuilder finds the repository around the working directory. With race set, the bridge is built with Go's race
@@ -47,7 +57,7 @@ func NewBuilder(race bool) (*Builder, error) {
 	for {
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err == nil && bytes.HasPrefix(mod, []byte(rootModule)) {
-			return &Builder{root: dir, race: race}, nil
+			return &Builder{root: dir, race: race, built: make(map[string]result)}, nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
@@ -60,7 +70,7 @@ func NewBuilder(race bool) (*Builder, error) {
 // BuildDir is the folder for everything that is made.
 func (b *Builder) BuildDir() string { return filepath.Join(b.root, "build") }
 
-// Postern builds the bridge. The result is always up to date: Go rebuilds what changed.
+// Postern builds the bridge from the sources as they are at the first call.
 func (b *Builder) Postern(ctx context.Context) (string, error) {
 	name, flags := "postern", []string{"-tags", goTags}
 	if b.race {
@@ -93,12 +103,19 @@ func (b *Builder) SynapsePython() (string, error) {
 }
 
 func (b *Builder) build(ctx context.Context, dir, name, pkg string, flags []string) (string, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if known, ok := b.built[name]; ok {
+		return known.path, known.err
+	}
 	target := filepath.Join(b.BuildDir(), "bin", name)
 	args := append([]string{"build", "-o", target}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = dir
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("failed to build %s: %w\n%s", name, err, output)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("failed to build %s: %w\n%s", name, err, output)
 	}
-	return target, nil
+	b.built[name] = result{target, err}
+	return target, err
 }
