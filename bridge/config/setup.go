@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/appservice"
@@ -88,9 +89,12 @@ func (s Setup) Files() (map[string]string, error) {
 		return nil, err
 	}
 	if !s.WithoutDoublePuppet {
-		if files[DoublePuppetFile], err = encode(cfg.DoublePuppetRegistration(NewToken(), NewToken())); err != nil {
+		text, err := encode(cfg.DoublePuppetRegistration(NewToken(), NewToken()))
+		if err != nil {
 			return nil, err
 		}
+		// mautrix' type writes an empty string, to which Synapse then tries to push.
+		files[DoublePuppetFile] = strings.Replace(text, `url: ""`, "url: null", 1)
 	}
 	return files, nil
 }

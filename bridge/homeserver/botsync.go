@@ -23,6 +23,11 @@ const (
 	syncTimeline = 100
 	// syncTokenKey is where the place in the sync is kept.
 	syncTokenKey = "matrix.sync_token"
+	// syncStoreAfter is how old the stored place may become while the answers hold nothing.
+	syncStoreAfter = time.Minute
+	// syncIdleInterval is the least time between two requests while the answers hold nothing: servers answer for every
+	// event in the bot's rooms, also if the filter leaves nothing of it.
+	syncIdleInterval = 100 * time.Millisecond
 )
 
 // botSync reads what the homeserver does not push, as the bot: to-device messages, device lists and one-time key
@@ -30,12 +35,14 @@ const (
 // goes the same way as what comes in transactions.
 //
 // Its place in the sync is stored after an answer was handled, so that a crash repeats an answer rather than losing
-// it. Repeated to-device messages are recognized by the crypto store, repeated redactions by intake.
+// it. Repeated to-device messages are recognized by the crypto store, repeated redactions by intake. Answers that hold
+// nothing cost no write, and not many of them are asked for.
 type botSync struct {
 	connector *Connector
 	log       zerolog.Logger
 	filter    string
 	token     string
+	stored    time.Time // when the place was stored last
 	cancel    context.CancelFunc
 	done      sync.WaitGroup
 }
@@ -97,10 +104,14 @@ func syncFilter(features Features) *mautrix.Filter {
 func (s *botSync) run(ctx context.Context) {
 	pause := syncRetryFirst
 	for ctx.Err() == nil {
-		err := s.once(ctx)
+		began := time.Now()
+		empty, err := s.once(ctx)
 		switch {
 		case err == nil:
 			pause = syncRetryFirst
+			if empty {
+				_ = sleep(ctx, syncIdleInterval-time.Since(began))
+			}
 			continue
 		case ctx.Err() != nil:
 			return
@@ -130,8 +141,8 @@ func (s *botSync) loginAgain(ctx context.Context) error {
 	return err
 }
 
-// once makes one request, handles the answer, and notes where to go on.
-func (s *botSync) once(ctx context.Context) error {
+// once makes one request, handles the answer, and notes where to go on. It tells whether there was nothing in it.
+func (s *botSync) once(ctx context.Context) (empty bool, err error) {
 	poll := syncPoll
 	if s.token == "" {
 		poll = 0
@@ -143,18 +154,35 @@ func (s *botSync) once(ctx context.Context) error {
 		SetPresence: event.PresenceOffline,
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	// What was begun is finished also if the daemon is stopping.
 	s.handle(context.WithoutCancel(ctx), answer)
+	empty = isEmpty(answer)
 	if answer.NextBatch == s.token {
-		return nil
+		return empty, nil
 	}
-	if err = s.connector.options.KV.Set(ctx, s.tokenKey(), []byte(answer.NextBatch)); err != nil {
-		return fmt.Errorf("failed to store the place in the bot's sync: %w", err)
+	if !empty || s.token == "" || time.Since(s.stored) >= syncStoreAfter {
+		if err = s.connector.options.KV.Set(ctx, s.tokenKey(), []byte(answer.NextBatch)); err != nil {
+			return false, fmt.Errorf("failed to store the place in the bot's sync: %w", err)
+		}
+		s.stored = time.Now()
 	}
 	s.token = answer.NextBatch
-	return nil
+	return empty, nil
+}
+
+// isEmpty tells whether an answer has nothing that must not be missed.
+func isEmpty(answer *mautrix.RespSync) bool {
+	if len(answer.ToDevice.Events) > 0 || len(answer.DeviceLists.Changed) > 0 || len(answer.DeviceLists.Left) > 0 || len(answer.Rooms.Invite) > 0 {
+		return false
+	}
+	for _, room := range answer.Rooms.Join {
+		if len(room.Timeline.Events) > 0 || len(room.Ephemeral.Events) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {

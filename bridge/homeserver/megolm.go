@@ -104,6 +104,9 @@ func (m *megolm) newMachine() {
 	m.machine.DisableSharedGroupSessionTracking = true
 	// Keys of messages that the bridge sent are not kept: it never reads them again, and hands them to nobody.
 	m.machine.DontStoreOutboundKeys = true
+	// The bridge never throws away part of a session, so it need not write down which parts it used: one write less for
+	// every message.
+	m.machine.DisableRatchetTracking = true
 	m.machine.AllowKeyShare = func(context.Context, *id.Device, event.RequestedKeyInfo) *crypto.KeyShareRejection {
 		return &crypto.KeyShareRejectNoResponse
 	}
@@ -144,7 +147,7 @@ func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 	encrypted, err := m.machine.EncryptMegolmEvent(ctx, room, kind, content)
 	if crypto.IsShareError(err) {
 		var members []id.UserID
-		if members, err = m.store.GetRoomJoinedOrInvitedMembers(ctx, room); err != nil {
+		if members, err = m.members(ctx, room); err != nil {
 			return fmt.Errorf("failed to list the members: %w", err)
 		}
 		if err = m.machine.ShareGroupSession(ctx, room, members); err != nil {
@@ -157,6 +160,19 @@ func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 	}
 	content.Parsed, content.Raw = encrypted, nil
 	return nil
+}
+
+// members returns those who get a room's keys. If nobody is known, the homeserver is asked: it pushes no event that is
+// older than our own membership, such as the creator's in a room of another server.
+func (m *megolm) members(ctx context.Context, room id.RoomID) ([]id.UserID, error) {
+	members, err := m.store.GetRoomJoinedOrInvitedMembers(ctx, room)
+	if err != nil || len(members) > 0 {
+		return members, err
+	}
+	if _, err = m.connector.Bot.Members(ctx, room); err != nil {
+		return nil, err
+	}
+	return m.store.GetRoomJoinedOrInvitedMembers(ctx, room)
 }
 
 // Decrypt implements matrix.Crypto.
