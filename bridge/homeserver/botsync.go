@@ -178,7 +178,7 @@ func isEmpty(answer *mautrix.RespSync) bool {
 		return false
 	}
 	for _, room := range answer.Rooms.Join {
-		if len(room.Timeline.Events) > 0 || len(room.Ephemeral.Events) > 0 {
+		if room != nil && (len(room.Timeline.Events) > 0 || len(room.Ephemeral.Events) > 0) {
 			return false
 		}
 	}
@@ -199,6 +199,9 @@ func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
 	var order []id.RoomID
 	byRoom := make(map[id.RoomID][]*event.Event)
 	for room, data := range answer.Rooms.Join {
+		if data == nil {
+			continue
+		}
 		order = append(order, room)
 		add := func(events []*event.Event, class event.TypeClass, wanted bool) {
 			for _, evt := range events {
@@ -216,6 +219,9 @@ func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
 	}
 	if !s.connector.features.Invites {
 		for room, data := range answer.Rooms.Invite {
+			if data == nil {
+				continue
+			}
 			if evt := s.foreignInvite(ctx, room, data); evt != nil {
 				order = append(order, room)
 				byRoom[room] = append(byRoom[room], evt)
