@@ -90,16 +90,6 @@ func (p *Profile) Recall(stored any) {
 	}
 }
 
-// NameChanged tells whether a push name that came with a message differs from what is stored, so that the ghost needs
-// an update. It is cheap: called for every message. "" is no change, since many messages carry no name.
-func NameChanged(stored any, pushName string) bool {
-	if pushName == "" {
-		return false
-	}
-	metadata, ok := stored.(*Metadata)
-	return !ok || metadata == nil || metadata.PushName != SafeName(pushName)
-}
-
 func (p *Profile) phone() string {
 	if p.Phone != "" {
 		return p.Phone

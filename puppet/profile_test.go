@@ -124,26 +124,3 @@ func TestMetadataRemembersNameAndPhone(t *testing.T) {
 		t.Errorf("a profile without a name erased the stored one: %+v", ghost.Metadata)
 	}
 }
-
-func TestNameChanged(t *testing.T) {
-	stored := &puppet.Metadata{PushName: "Bob"}
-	for name, test := range map[string]struct {
-		stored   any
-		pushName string
-		want     bool
-	}{
-		"same":           {stored, "Bob", false},
-		"same when safe": {stored, " Bob\u200f", false},
-		"other":          {stored, "Robert", true},
-		"none came":      {stored, "", false},
-		"none stored":    {puppet.NewMetadata(), "Bob", true},
-		"no metadata":    {nil, "Bob", true},
-		"nil metadata":   {(*puppet.Metadata)(nil), "Bob", true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := puppet.NameChanged(test.stored, test.pushName); got != test.want {
-				t.Errorf("NameChanged = %t, want %t", got, test.want)
-			}
-		})
-	}
-}

@@ -168,7 +168,10 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 	case is("POST", "/rooms/") && (strings.HasSuffix(path, "/join") || strings.HasSuffix(path, "/leave")):
 		return fmt.Sprintf(`{"room_id":%q}`, strings.Split(path, "/")[2]), 200
 	case is("GET", "/rooms/") && strings.HasSuffix(path, "/members"):
-		return f.state[path], 200
+		if content, ok := f.state[path]; ok {
+			return content, 200
+		}
+		return `{"chunk":[]}`, 200
 	case is("PUT", "/sendToDevice/"):
 		return `{}`, 200
 	default:
