@@ -17,14 +17,20 @@ import (
 // SendMessageStatus implements bridgev2.MatrixConnector. It returns at once; the statuses of one room are sent in
 // order and tried again while the homeserver is away. Of a status
 //
-//   - an event com.beeper.message_send_status is sent, which clients can show at the message;
+//   - an event com.beeper.message_send_status is sent, which clients can show at the message, for a pending one only if
+//     nothing else follows soon;
 //   - a success becomes a read receipt of the bot, which every client shows;
 //   - a failure becomes a notice that says why, encrypted like all of the room.
 func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
 	if info.SourceEventID == "" || info.EventType.IsEphemeral() {
 		return
 	}
-	c.statuses.add(ctx, info.RoomID, statusJobs(c, *ms, *info))
+	if jobs := statusJobs(c, *ms, *info); ms.Status == event.MessageStatusPending {
+		c.statuses.addLater(ctx, info.RoomID, info.SourceEventID, jobs)
+	} else {
+		c.statuses.settle(info.SourceEventID)
+		c.statuses.add(ctx, info.RoomID, jobs)
+	}
 }
 
 // DeliverStatus is SendMessageStatus for those who have to know: it returns when the status event was sent, or why not.
@@ -40,6 +46,7 @@ func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatu
 // all that was reported in the room before, or why it was not. A failure that the homeserver will never take, because the
 // room is gone, counts as reported.
 func (c *Connector) ReportFailure(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
+	c.statuses.settle(info.SourceEventID)
 	err := c.statuses.addAndWait(ctx, info.RoomID, statusJobs(c, *ms, *info))
 	if err != nil && !errors.Is(err, errStopping) && !mayHeal(err) && ctx.Err() == nil {
 		return nil // it is in the log

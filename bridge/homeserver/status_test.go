@@ -36,13 +36,30 @@ func TestSuccessIsAStatusAndAReceipt(t *testing.T) {
 	}
 }
 
-func TestPendingIsAStatusOnly(t *testing.T) {
+func TestMessageThatTakesAWhileIsShownAsPending(t *testing.T) {
 	s := newStack(t)
 	s.status("$a", event.MessageStatusPending)
-	s.status("$b", event.MessageStatusSuccess)
-	s.fake.wait("POST", "/receipt/m.read/$b", 1)
-	if receipts := s.fake.made("POST", "/receipt/"); len(receipts) != 1 {
-		t.Errorf("%d receipts, want that of the success only", len(receipts))
+	if body := s.fake.wait("PUT", statusEvent, 1)[0].Body; !strings.Contains(body, `"PENDING"`) || !strings.Contains(body, "$a") {
+		t.Errorf("status %s", body)
+	}
+	s.status("$a", event.MessageStatusSuccess)
+	s.fake.wait("POST", "/receipt/m.read/$a", 1)
+	if statuses := s.fake.made("PUT", statusEvent); len(statuses) != 2 || !strings.Contains(statuses[1].Body, `"SUCCESS"`) {
+		t.Errorf("statuses %v", statuses)
+	}
+}
+
+func TestMessageThatArrivesAtOnceIsNotShownAsPending(t *testing.T) {
+	s := newStack(t)
+	s.status("$a", event.MessageStatusPending)
+	s.status("$a", event.MessageStatusSuccess)
+	s.status("$b", event.MessageStatusPending)
+	s.status("$b", event.MessageStatusFail)
+	s.status("$c", event.MessageStatusPending)
+	for _, status := range s.fake.wait("PUT", statusEvent, 3) {
+		if strings.Contains(status.Body, `"PENDING"`) != strings.Contains(status.Body, "$c") {
+			t.Errorf("status %s", status.Body)
+		}
 	}
 }
 
@@ -62,7 +79,7 @@ func TestStatusesOfARoomKeepTheirOrderWhenOneIsTriedAgain(t *testing.T) {
 	s := newStack(t)
 	s.fake.setRefusal(statusEvent, 503, "M_UNKNOWN")
 	for i := range 5 {
-		s.status(id.EventID(fmt.Sprintf("$%d", i)), event.MessageStatusPending)
+		s.status(id.EventID(fmt.Sprintf("$%d", i)), event.MessageStatusSuccess)
 	}
 	s.fake.wait("PUT", statusEvent, 1)
 	s.fake.setRefusal(statusEvent, 0, "")

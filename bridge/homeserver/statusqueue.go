@@ -19,6 +19,9 @@ const (
 	statusRetryFirst = time.Second
 	statusRetryMax   = 30 * time.Second
 	statusTries      = 12
+	// pendingDelay is how long a message may be on its way before it is shown as pending. Most arrive sooner, and a
+	// status is an event in the room's history like any other.
+	pendingDelay = 300 * time.Millisecond
 )
 
 // statusQueue sends the statuses of each room in order. A room's goroutine exists only while it has something to send.
@@ -26,6 +29,7 @@ type statusQueue struct {
 	connector *Connector
 	lock      sync.Mutex
 	rooms     map[id.RoomID][]queuedStatus
+	pending   map[id.EventID]*time.Timer // those that wait for pendingDelay
 	workers   sync.WaitGroup
 	idle      chan struct{} // closed when rooms becomes empty, if someone waits
 }
@@ -38,7 +42,7 @@ type queuedStatus struct {
 }
 
 func newStatusQueue(c *Connector) *statusQueue {
-	return &statusQueue{connector: c, rooms: make(map[id.RoomID][]queuedStatus)}
+	return &statusQueue{connector: c, rooms: make(map[id.RoomID][]queuedStatus), pending: make(map[id.EventID]*time.Timer)}
 }
 
 // errStatusDropped: too many statuses wait in the room.
@@ -47,6 +51,39 @@ var errStatusDropped = errors.New("too many message statuses wait")
 func (q *statusQueue) add(ctx context.Context, room id.RoomID, jobs []statusJob) {
 	if err := q.enqueue(ctx, room, jobs, nil); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("room_id", room).Msg("Dropped a message status")
+	}
+}
+
+// addLater is add after pendingDelay, unless settle comes before.
+func (q *statusQueue) addLater(ctx context.Context, room id.RoomID, evt id.EventID, jobs []statusJob) {
+	log := zerolog.Ctx(ctx)
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	if q.pending[evt] != nil || len(q.pending) >= maxQueuedStatuses {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(pendingDelay, func() {
+		q.lock.Lock()
+		defer q.lock.Unlock()
+		if q.pending[evt] != timer {
+			return
+		}
+		delete(q.pending, evt)
+		if err := q.enqueueLocked(log, room, jobs, nil); err != nil {
+			log.Debug().Err(err).Stringer("room_id", room).Msg("Dropped a pending status")
+		}
+	})
+	q.pending[evt] = timer
+}
+
+// settle forgets that the event is pending, because it is clear what became of it.
+func (q *statusQueue) settle(evt id.EventID) {
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	if timer := q.pending[evt]; timer != nil {
+		timer.Stop()
+		delete(q.pending, evt)
 	}
 }
 
@@ -68,14 +105,17 @@ func (q *statusQueue) addAndWait(ctx context.Context, room id.RoomID, jobs []sta
 
 // enqueue hands the jobs to the room's goroutine; done is for the last of them.
 func (q *statusQueue) enqueue(ctx context.Context, room id.RoomID, jobs []statusJob, done chan<- error) error {
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	return q.enqueueLocked(zerolog.Ctx(ctx), room, jobs, done)
+}
+
+func (q *statusQueue) enqueueLocked(log *zerolog.Logger, room id.RoomID, jobs []statusJob, done chan<- error) error {
 	if len(jobs) == 0 {
 		return nil
 	} else if q.connector.life.Err() != nil {
 		return errStopping
 	}
-	log := zerolog.Ctx(ctx)
-	q.lock.Lock()
-	defer q.lock.Unlock()
 	waiting, working := q.rooms[room]
 	if len(waiting) >= maxQueuedStatuses {
 		return errStatusDropped
@@ -155,7 +195,15 @@ func (q *statusQueue) drain(timeout time.Duration) {
 }
 
 // wait returns when all goroutines have ended. The connector's life must be over.
-func (q *statusQueue) wait() { q.workers.Wait() }
+func (q *statusQueue) wait() {
+	q.lock.Lock()
+	for _, timer := range q.pending {
+		timer.Stop()
+	}
+	clear(q.pending)
+	q.lock.Unlock() // whoever gets it now sees that life is over
+	q.workers.Wait()
+}
 
 // mayHeal tells whether a failed request may succeed later: the homeserver could not be reached, is out of order, or
 // has enough for now.
