@@ -40,8 +40,8 @@ func TestTransactionIDIsTheMessages(t *testing.T) {
 			extra.MessageMeta.MXID, extra.Timestamp = "$event", time.Unix(at, 0)
 		}))
 	}
-	if edit(1) != edit(1) {
-		t.Error("the same edit differs")
+	if one, again := edit(1), edit(1); one != again {
+		t.Errorf("the same edit differs: %s, %s", one, again)
 	}
 	seen := map[string]string{first: "first"}
 	for name, other := range map[string]string{
