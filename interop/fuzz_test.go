@@ -34,6 +34,28 @@ func FuzzUnpad(f *testing.F) {
 	})
 }
 
+func FuzzKeys(f *testing.F) {
+	seed, err := interop.NewKeys().MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add(seed[:len(seed)-1])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var keys, again interop.Keys
+		if keys.UnmarshalBinary(data) != nil {
+			return
+		}
+		stored, err := keys.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = again.UnmarshalBinary(stored); err != nil || again != keys {
+			t.Errorf("keys do not survive being stored: %v", err)
+		}
+	})
+}
+
 func FuzzEnvelope(f *testing.F) {
 	for _, seed := range [][]byte{nil, {0}, {1}, append([]byte{0}, interop.Pad(conversation("text"))...), {1, 0xff, 0xff, 1}} {
 		f.Add(seed)
