@@ -66,6 +66,9 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 	scan(t, ctx, s, alice, texts)
 }
 
+// tokenStart is how every identity token begins: its header, {"alg":"RS256", in base64url.
+const tokenStart = "eyJhbGciOiJSUzI1NiIs"
+
 // scan reads everything. Nobody but the two people may know the texts. The keys and tokens are known to those who need
 // them, and must not be anywhere else: the homeserver keeps its users' tokens, and the admin's files hold those that
 // bridge and homeserver share.
@@ -87,6 +90,7 @@ func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, 
 		{What: "the homeserver's token", Value: []byte(config.HSToken)},
 		{What: "the double puppets' token", Value: []byte(config.DoublePuppetToken)},
 		{What: "the provisioning secret", Value: []byte(config.ProvisioningSecret)},
+		{What: "an identity token", Value: []byte(tokenStart)},
 	}
 	adminFiles := append([]string{s.Bridge.ConfigFile()}, s.Bridge.Registrations()...)
 	report(t, tokens, adminFiles, s.Dir("gatekeeper"), s.Dir("bridge"))
