@@ -7,6 +7,7 @@ TAGS := goolm
 FUZZTIME ?= 1m
 TESTFLAGS ?=
 CHECK ?=
+RACE ?=
 
 # Every Go file of ours, in both modules.
 GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
@@ -54,14 +55,21 @@ build/bin/staticcheck: testbed/go.mod | tools
 
 # --- check ------------------------------------------------------------------------------------------------------------
 
+# The end-to-end tests mostly wait, so more of them run side by side than there are processors. They are built without
+# the race detector: what they start is under test, not they. RACE=1 builds the bridge with it.
+E2E = go test -tags $(TAGS) -timeout 20m -parallel 6 $(TESTFLAGS) ./e2e
+E2E_ENV = $(if $(RACE),POSTERN_RACE=1)
+
 .PHONY: test
 test: tools ## Run all tests, the end-to-end ones with Dendrite
 	go test -tags $(TAGS) -race $(TESTFLAGS) ./...
-	cd testbed && go test -tags $(TAGS) -race -timeout 15m $(TESTFLAGS) ./...
+	cd testbed && go test -tags $(TAGS) -race $(TESTFLAGS) $$(go list -tags $(TAGS) ./... | grep -v '/e2e$$')
+	cd testbed && $(E2E_ENV) $(E2E)
 
 .PHONY: test-synapse
 test-synapse: tools build/synapse ## Run the end-to-end tests with Synapse
-	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) -race -timeout 15m $(TESTFLAGS) ./homeserver ./matrixuser ./e2e
+	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) $(TESTFLAGS) ./homeserver ./matrixuser
+	cd testbed && POSTERN_HOMESERVER=synapse $(E2E_ENV) $(E2E)
 
 .PHONY: lint
 lint: tools build/bin/staticcheck ## Check format, vet, staticcheck and the import rules

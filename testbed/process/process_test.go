@@ -213,3 +213,15 @@ func TestServiceStartsAgainAfterAKill(t *testing.T) {
 		t.Errorf("a stopped service takes %d bytes, %v", size, err)
 	}
 }
+
+func TestErrorsShowTheFirstDataRace(t *testing.T) {
+	p, log := start(t, `trap 'exit 66' TERM; echo up; echo "WARNING: DATA RACE"; echo "Read at here"; echo "====="
+		for i in $(seq 500); do echo "line $i"; done; while :; do sleep 0.05; done`)
+	if err := p.WaitReady(within(t), logHas(log, "line 500")); err != nil {
+		t.Fatal(err)
+	}
+	err := p.Stop(within(t))
+	if err == nil || !strings.Contains(err.Error(), "WARNING: DATA RACE\nRead at here\n---") {
+		t.Errorf("got %v", err)
+	}
+}

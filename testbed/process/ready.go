@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,6 +19,8 @@ const (
 	tailLines = 40
 	tailBytes = 32 << 10
 	tailLine  = 300
+	// raceLines bounds what errors show of a report of a data race.
+	raceLines = 60
 )
 
 // Check returns nil when the process is ready.
@@ -63,13 +66,37 @@ func (p *Process) WaitReady(ctx context.Context, check Check) error {
 	}
 }
 
-// tail is the end of the log, set off for an error text.
+// tail is the end of the log, set off for an error text, and before it the first data race that the log reports.
 func (p *Process) tail() string {
-	end := LogTail(p.options.LogFile)
-	if end == "" {
+	var text strings.Builder
+	if race := RaceReport(p.options.LogFile); race != "" {
+		fmt.Fprintf(&text, "\n--- %s has a data race ---\n%s", p.options.Name, race)
+	}
+	if end := LogTail(p.options.LogFile); end != "" {
+		fmt.Fprintf(&text, "\n--- end of %s's log ---\n%s", p.options.Name, end)
+	}
+	return text.String()
+}
+
+// RaceReport returns the first report of Go's race detector in a log, "" if there is none.
+func RaceReport(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("\n--- end of %s's log ---\n%s", p.options.Name, end)
+	defer file.Close()
+	var report []string
+	for scanner := bufio.NewScanner(file); scanner.Scan() && len(report) < raceLines; {
+		line := scanner.Text()
+		switch {
+		case len(report) == 0 && line != "WARNING: DATA RACE":
+		case strings.HasPrefix(line, "====="):
+			return strings.Join(report, "\n")
+		default:
+			report = append(report, line)
+		}
+	}
+	return strings.Join(report, "\n")
 }
 
 // LogTail returns the last lines of a log file, "" if it cannot be read.
