@@ -23,8 +23,7 @@ func newSandbox(t *testing.T, ctx context.Context) *sandbox.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, err := "/tmp/gkmain/gk", error(nil)
-	_ = builder
+	binary, err := builder.Postern(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
