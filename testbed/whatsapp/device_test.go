@@ -191,10 +191,12 @@ func TestAReinstalledDeviceCanBeWrittenTo(t *testing.T) {
 	newAccounts(t, ctx, server)
 	bob, carol := newDevice(t, ctx, server, bobPhone, "Bob"), newDevice(t, ctx, server, carolPhone, "Carol")
 	connect(t, ctx, bob, carol)
-	if _, err := bob.SendText(ctx, addressOf(carol), "before"); err != nil {
+	before, err := bob.SendText(ctx, addressOf(carol), "before")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := carol.WaitMessage(ctx, "before"); err != nil {
+	// With the receipt the message is out of the mailbox, else it would come again under keys that are gone.
+	if err = bob.WaitReceipt(ctx, before, types.ReceiptTypeDelivered); err != nil {
 		t.Fatal(err)
 	}
 	if err := carol.Reinstall(ctx); err != nil {
