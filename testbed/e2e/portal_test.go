@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
+	"image"
+	"image/png"
 	"slices"
 	"testing"
 
@@ -113,6 +116,10 @@ func TestInvitingThePuppetStartsAChat(t *testing.T) {
 func TestAChatLooksTheWayUsersExpect(t *testing.T) {
 	ctx, s := shared(t)
 	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob Builder", 1)
+	picture := drawPicture(t)
+	if err := s.Gatekeeper.SetPicture(ctx, bob.Phone, picture); err != nil {
+		t.Fatal(err)
+	}
 	words := unique("hello")
 	tells(t, ctx, bob, alice, words)
 	message := alice.receives(t, ctx, words)
@@ -139,12 +146,33 @@ func TestAChatLooksTheWayUsersExpect(t *testing.T) {
 	})
 	t.Run("space", func(t *testing.T) { checkSpace(t, ctx, alice, room) })
 	t.Run("name", func(t *testing.T) {
+		_, err := alice.Wait(ctx, "the contact's name", func(evt *event.Event) bool {
+			content, ok := evt.Content.Parsed.(*event.MemberEventContent)
+			return ok && evt.GetStateKey() == ghost.String() && content.Displayname == bob.Name
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("picture", func(t *testing.T) {
+		evt, err := alice.Wait(ctx, "the chat's picture", func(evt *event.Event) bool {
+			content, ok := evt.Content.Parsed.(*event.RoomAvatarEventContent)
+			return ok && evt.RoomID == room && content.URL != ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		avatar := evt.Content.Parsed.(*event.RoomAvatarEventContent)
 		profile, err := alice.Client.GetProfile(ctx, ghost)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if profile.DisplayName != bob.Name {
-			t.Errorf("the puppet is called %q instead of %q", profile.DisplayName, bob.Name)
+		shown, err := alice.Client.DownloadBytes(ctx, profile.AvatarURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(shown, picture) || avatar.URL != profile.AvatarURL.CUString() {
+			t.Errorf("the puppet shows %d bytes at %s, the chat %s", len(shown), profile.AvatarURL, avatar.URL)
 		}
 	})
 	t.Run("members", func(t *testing.T) {
@@ -161,6 +189,20 @@ func TestAChatLooksTheWayUsersExpect(t *testing.T) {
 			t.Errorf("the chat has %d members", len(members.Joined))
 		}
 	})
+}
+
+// drawPicture returns a small picture as PNG.
+func drawPicture(t *testing.T) []byte {
+	t.Helper()
+	canvas := image.NewGray(image.Rect(0, 0, 8, 8))
+	for i := range canvas.Pix {
+		canvas.Pix[i] = byte(i * 4)
+	}
+	var encoded bytes.Buffer
+	if err := png.Encode(&encoded, canvas); err != nil {
+		t.Fatal(err)
+	}
+	return encoded.Bytes()
 }
 
 // checkSpace waits until the user is in the space and the space holds the chat.

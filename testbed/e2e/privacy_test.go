@@ -74,6 +74,7 @@ const tokenStart = "eyJhbGciOiJSUzI1NiIs"
 // bridge and homeserver share.
 func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, texts map[string]string) {
 	t.Helper()
+	checkScanner(t, alice.ID().String(), s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
 	var secrets []leak.Secret
 	for what, text := range texts {
 		secrets = append(secrets, leak.Secret{What: "text " + what, Value: []byte(text)})
@@ -96,6 +97,20 @@ func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, 
 	report(t, tokens, adminFiles, s.Dir("gatekeeper"), s.Dir("bridge"))
 
 	report(t, privateKeys(t, ctx, s), []string{s.Bridge.SecretKeyFile()}, s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+}
+
+// checkScanner looks for something that has to be in the files, to see that looking finds.
+func checkScanner(t *testing.T, known string, dirs ...string) {
+	t.Helper()
+	scanner, err := leak.NewScanner(leak.Secret{What: "the user's Matrix ID", Value: []byte(known)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		if findings, _, err := scanner.Tree(dir); err != nil || len(findings) == 0 {
+			t.Errorf("the Matrix ID is not found in %s: %v", dir, err)
+		}
+	}
 }
 
 func report(t *testing.T, secrets []leak.Secret, except []string, dirs ...string) {
