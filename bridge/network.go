@@ -117,7 +117,6 @@ func (n *Network) Stop() { n.HTTPClient.CloseIdleConnections() }
 func (n *Network) GetName() bridgev2.BridgeName {
 	return bridgev2.BridgeName{
 		DisplayName:          "Postern",
-		NetworkURL:           "https://matrix.org",
 		NetworkID:            "postern",
 		BeeperBridgeType:     "postern",
 		DefaultCommandPrefix: "!postern",
