@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,10 @@ func (p *Provider) Handler() http.Handler {
 // apart by redirects.
 func (p *Provider) route(w http.ResponseWriter, r *http.Request) string {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if reference, ok := strings.CutPrefix(r.URL.Path, MediaPath); ok {
+		p.serveMedia(w, r, reference)
+		return "media"
+	}
 	if r.URL.Path != JWKSPath {
 		answer(w, http.StatusNotFound)
 		return "unknown"
@@ -52,3 +57,6 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap is for http.ResponseController.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

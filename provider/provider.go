@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ type Audience struct {
 	Integrator uint16
 }
 
-// Options are what a partner server is made of. All but Now must be set.
+// Options are what a partner server is made of. All but Now and those of the media must be set.
 type Options struct {
 	// Issuer is the partner server's public URL, http or https. It is the iss claim, without a slash at the end. If it
 	// has a path, the reverse proxy in front has to take that off.
@@ -30,7 +31,13 @@ type Options struct {
 	// Audiences are the configured gatekeepers, each name once.
 	Audiences []Audience
 	Keys      KeyStore
-	Log       zerolog.Logger
+	// Media keeps the files that the gatekeepers' media hosts fetch. Without it no files are hosted.
+	Media MediaStore
+	// MaxMedia is the size of the largest encrypted file that is hosted, in bytes. It must be set if Media is.
+	MaxMedia int64
+	// MediaRetention is how long files are kept. Default [DefaultMediaRetention].
+	MediaRetention time.Duration
+	Log            zerolog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -40,24 +47,30 @@ var ErrBadOptions = errors.New("partner server is not configured right")
 
 // Provider is the partner server. It is read-only after New and safe for concurrent use.
 type Provider struct {
-	issuer      string
-	domain      string
-	integrators map[string]uint16 // by audience
-	signer      jose.Signer
-	keySet      keySet
-	log         zerolog.Logger
-	now         func() time.Time
+	issuer         string
+	domain         string
+	integrators    map[string]uint16 // by audience
+	signer         jose.Signer
+	keySet         keySet
+	media          MediaStore // or nil
+	maxMedia       int64
+	mediaRetention time.Duration
+	log            zerolog.Logger
+	now            func() time.Time
 }
 
 // New reads the signing keys, and makes the first one if there is none, which takes a tenth of a second or so.
 // Errors: [ErrBadOptions], [ErrBadKey], or what the store returned.
 func New(ctx context.Context, options Options) (*Provider, error) {
 	p := &Provider{
-		issuer:      strings.TrimRight(options.Issuer, "/"),
-		domain:      options.Domain,
-		integrators: make(map[string]uint16, len(options.Audiences)),
-		log:         options.Log,
-		now:         options.Now,
+		issuer:         strings.TrimRight(options.Issuer, "/"),
+		domain:         options.Domain,
+		integrators:    make(map[string]uint16, len(options.Audiences)),
+		media:          options.Media,
+		maxMedia:       options.MaxMedia,
+		mediaRetention: cmp.Or(options.MediaRetention, DefaultMediaRetention),
+		log:            options.Log,
+		now:            options.Now,
 	}
 	if p.now == nil {
 		p.now = time.Now
@@ -91,6 +104,9 @@ func (p *Provider) setUp(options Options) error {
 	}
 	if options.Keys == nil {
 		return fmt.Errorf("%w: there is no store for the signing keys", ErrBadOptions)
+	}
+	if p.media != nil && (p.maxMedia <= 0 || p.mediaRetention <= 0) {
+		return fmt.Errorf("%w: hosted files need a largest size and a time to be kept", ErrBadOptions)
 	}
 	for _, audience := range options.Audiences {
 		if audience.Name == "" || len(audience.Name) > maxNameLength {

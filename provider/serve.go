@@ -7,13 +7,15 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
 )
 
-// Limits of the public listener. A request is a line and a few headers, an answer under 4 KiB.
+// Limits of the public listener. A request is a line and a few headers, an answer under 4 KiB. Hosted files are larger, and
+// have time-outs of their own.
 const (
 	readTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
@@ -26,7 +28,8 @@ const (
 )
 
 // Serve answers on listener until ctx ends, then lets running requests finish for up to five seconds. It closes the
-// listener and returns nil if ctx ended it. The goroutine that it starts ends before it returns.
+// listener and returns nil if ctx ended it. Meanwhile it removes hosted files that are too old. The goroutines that it
+// starts end before it returns.
 func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           p.Handler(),
@@ -37,6 +40,11 @@ func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverLog{p.log}, "", 0),
 	}
+	sweepCtx, stopSweeper := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { p.sweepMedia(sweepCtx) })
+	defer sweeper.Wait()
+	defer stopSweeper()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	select {

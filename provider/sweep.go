@@ -1,0 +1,35 @@
+package provider
+
+import (
+	"context"
+	"time"
+)
+
+// sweepInterval is how often files that are too old are looked for.
+const sweepInterval = time.Hour
+
+// sweepMedia removes files that are too old, at once and then every hour until ctx ends. The store knows their ages, so
+// restarts do not prolong them.
+func (p *Provider) sweepMedia(ctx context.Context) {
+	if p.media == nil {
+		return
+	}
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		removed, err := p.media.Sweep(ctx, p.now().Add(-p.mediaRetention))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.log.Err(err).Int("removed", removed).Msg("Failed to remove all hosted files that are too old")
+		case removed > 0:
+			p.log.Info().Int("removed", removed).Msg("Hosted files that are too old were removed")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
