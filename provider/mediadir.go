@@ -89,19 +89,19 @@ func (s *DirStore) Sweep(ctx context.Context, before time.Time) (removed int, er
 			return nil
 		}
 		info, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+		if err == nil && !info.ModTime().Before(before) {
 			return nil
+		}
+		if err == nil {
+			err = os.Remove(filepath.Join(s.dir, entry.Name()))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another sweep was faster
 		} else if err != nil {
 			return err
 		}
-		if !info.ModTime().Before(before) {
-			return nil
-		}
-		err = os.Remove(filepath.Join(s.dir, entry.Name()))
-		if err == nil {
-			removed++
-		}
-		return err
+		removed++
+		return nil
 	})
 	return removed, err
 }

@@ -1,0 +1,150 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/provider"
+)
+
+func TestSweepTakesWhatIsOlder(t *testing.T) {
+	dir := t.TempDir()
+	store, err := provider.NewDirStore(dir)
+	check(t, err)
+	p := hostIn(t, store)
+	older, exact, newer := put(t, p, nil), put(t, p, nil), put(t, p, nil)
+	for name, at := range map[string]time.Time{
+		older: noon.Add(-time.Nanosecond), exact: noon, newer: noon.Add(time.Nanosecond),
+		"of the admin": noon.Add(-time.Hour), older[:42]: noon.Add(-time.Hour),
+	} {
+		path := filepath.Join(dir, name)
+		file, err := os.OpenFile(path, os.O_CREATE, 0o600)
+		check(t, err)
+		check(t, file.Close())
+		check(t, os.Chtimes(path, at, at))
+	}
+	removed, err := store.Sweep(context.Background(), noon)
+	if err != nil || removed != 1 {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+	want := []string{exact, newer, "of the admin", older[:42]}
+	slices.Sort(want)
+	if found := names(t, dir); !slices.Equal(found, want) {
+		t.Errorf("left: %q, want %q", found, want)
+	}
+}
+
+func TestFileThatCannotBeSweptDoesNotKeepTheRest(t *testing.T) {
+	dir := t.TempDir()
+	store, err := provider.NewDirStore(dir)
+	check(t, err)
+	p := hostIn(t, store)
+	// A folder that is not empty cannot be removed, whoever runs the test.
+	stuck := put(t, p, nil)
+	check(t, os.Remove(filepath.Join(dir, stuck)))
+	check(t, os.MkdirAll(filepath.Join(dir, stuck, "content"), 0o700))
+	for range 3 {
+		put(t, p, nil)
+	}
+	removed, err := store.Sweep(context.Background(), time.Now().Add(time.Hour))
+	if err == nil || removed != 3 {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+}
+
+func TestSweepEndsWithItsContext(t *testing.T) {
+	dir := t.TempDir()
+	store, err := provider.NewDirStore(dir)
+	check(t, err)
+	put(t, hostIn(t, store), nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	removed, err := store.Sweep(ctx, time.Now().Add(time.Hour))
+	if !errors.Is(err, context.Canceled) || removed != 0 {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+}
+
+func TestFileThatIsSweptWhileItIsFetchedIsStillWhole(t *testing.T) {
+	store, err := provider.NewDirStore(t.TempDir())
+	check(t, err)
+	reference, err := provider.ParseMediaReference(put(t, hostIn(t, store), []byte("ciphertext")))
+	check(t, err)
+	file, err := store.Open(context.Background(), reference)
+	check(t, err)
+	defer file.Close()
+	_, err = store.Sweep(context.Background(), time.Now().Add(time.Hour))
+	check(t, err)
+	read := make([]byte, 20)
+	if n, err := file.Read(read); err != nil || string(read[:n]) != "ciphertext" {
+		t.Errorf("read %q, %v", read[:n], err)
+	}
+	if _, err = store.Open(context.Background(), reference); !errors.Is(err, provider.ErrNoMedia) {
+		t.Errorf("opened again: %v", err)
+	}
+}
+
+// sweptStore notes when it is swept and how far.
+type sweptStore struct {
+	provider.MediaStore
+	mu     sync.Mutex
+	before []time.Time
+}
+
+func (s *sweptStore) Sweep(_ context.Context, before time.Time) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = append(s.before, before)
+	return 0, errors.New("not today") // which must not end the sweeper
+}
+
+func (s *sweptStore) swept() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.before)
+}
+
+// silence is a listener that nobody calls.
+type silence struct{ closed chan struct{} }
+
+func (s silence) Accept() (net.Conn, error) { <-s.closed; return nil, net.ErrClosed }
+func (s silence) Addr() net.Addr            { return &net.TCPAddr{} }
+func (s silence) Close() error              { close(s.closed); return nil }
+
+func TestServerSweepsAtItsStartAndEveryHour(t *testing.T) {
+	keys := sharedKeys()
+	synctest.Test(t, func(t *testing.T) {
+		store := &sweptStore{}
+		o := options(t, keys)
+		o.Media, o.MaxMedia, o.MediaRetention, o.Now = store, 1, 5*24*time.Hour, nil
+		p, err := provider.New(t.Context(), o)
+		check(t, err)
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Serve(ctx, silence{make(chan struct{})}) }()
+		synctest.Wait()
+		for hour := range 4 {
+			if swept := store.swept(); len(swept) != hour+1 || !swept[hour].Equal(start.Add(time.Duration(hour)*time.Hour-o.MediaRetention)) {
+				t.Errorf("after %d hours: %v", hour, swept)
+			}
+			time.Sleep(time.Hour) // of the bubble's clock
+			synctest.Wait()
+		}
+		cancel()
+		check(t, <-ended)
+		swept := len(store.swept())
+		time.Sleep(2 * time.Hour)
+		if got := len(store.swept()); got != swept {
+			t.Errorf("swept %d times after the end", got-swept)
+		}
+	})
+}
