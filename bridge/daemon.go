@@ -103,6 +103,9 @@ func (d *Daemon) build(ctx context.Context) error {
 	return nil
 }
 
+// mediaOverhead is what encryption adds to a file at most, in bytes: the padding of AES-CBC and a MAC cut to 10 bytes [W].
+const mediaOverhead = 16 + 10
+
 func newProvider(
 	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database, log zerolog.Logger,
 ) (*provider.Provider, error) {
@@ -110,12 +113,19 @@ func newProvider(
 	for _, entry := range entries {
 		audiences = append(audiences, provider.Audience{Name: entry.Audience, Integrator: entry.Integrator})
 	}
+	media, err := provider.NewDirStore(cfg.Public.MediaDir)
+	if err != nil {
+		return nil, err
+	}
 	return provider.New(ctx, provider.Options{
-		Issuer:    cfg.Public.URL,
-		Domain:    cfg.Homeserver.Domain,
-		Audiences: audiences,
-		Keys:      db.ProviderKeys(),
-		Log:       log.With().Str("component", "partner_server").Logger(),
+		Issuer:         cfg.Public.URL,
+		Domain:         cfg.Homeserver.Domain,
+		Audiences:      audiences,
+		Keys:           db.ProviderKeys(),
+		Media:          media,
+		MaxMedia:       int64(cfg.Limits.FileMiB)<<20 + mediaOverhead,
+		MediaRetention: time.Duration(cfg.Public.MediaDays) * 24 * time.Hour,
+		Log:            log.With().Str("component", "partner_server").Logger(),
 	})
 }
 

@@ -94,12 +94,13 @@ func install(t *testing.T) *installation {
 	i.cfg.Database = config.Database{Type: config.SQLite, URI: filepath.Join(t.TempDir(), "postern.db")}
 	i.cfg.Homeserver.Address = i.server.URL // which refuses everything
 	i.cfg.SecretKey = secret
-	i.cfg.Public.URL = "https://bridge.example.org"
+	i.cfg.Public = config.Public{URL: "https://bridge.example.org", MediaDir: filepath.Join(t.TempDir(), "media"), MediaDays: 30}
+	i.cfg.Limits.FileMiB = 1
 	i.cfg.Limits.LoginsAtOnce = 4
 	i.cfg.Gatekeepers = []config.Gatekeeper{{
 		ID: wa, Name: "Some Messenger", Product: "whatsapp", Integrator: 77,
 		EnlistURL: i.server.URL + "/enlist", ChatURL: "ws" + strings.TrimPrefix(i.server.URL, "http") + "/chat",
-		RootKey: strings.Repeat("ab", 32), Audience: "some audience", ProtocolVersion: "1.2.3",
+		MediaURL: i.server.URL, RootKey: strings.Repeat("ab", 32), Audience: "some audience", ProtocolVersion: "1.2.3",
 	}}
 	i.open()
 	t.Cleanup(i.close)

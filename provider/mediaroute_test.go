@@ -179,7 +179,7 @@ type zerosAt struct{}
 func (zerosAt) ReadAt(into []byte, _ int64) (int, error) { clear(into); return len(into), nil }
 
 func TestLargeFilesAreStreamed(t *testing.T) {
-	const size = 1 << 30
+	const size = 256 << 20
 	address, stop := serving(t, hostIn(t, giant{size: size}))
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"postern/interop"
 )
@@ -16,6 +17,7 @@ type Config struct {
 	SecretKeyFile string       `yaml:"secret_key_file"`
 	Public        Public       `yaml:"public"`
 	Gatekeepers   []Gatekeeper `yaml:"gatekeepers"`
+	FFmpeg        string       `yaml:"ffmpeg"`
 	DoublePuppet  DoublePuppet `yaml:"double_puppet"`
 	Provisioning  Provisioning `yaml:"provisioning"`
 	Admins        []string     `yaml:"admins"`
@@ -59,8 +61,10 @@ type Database struct {
 
 // Public is the partner server, the part that the gatekeepers' servers call.
 type Public struct {
-	Listen string `yaml:"listen"`
-	URL    string `yaml:"url"`
+	Listen    string `yaml:"listen"`
+	URL       string `yaml:"url"`
+	MediaDir  string `yaml:"media_dir"`
+	MediaDays int    `yaml:"media_days"`
 }
 
 // Gatekeeper is one service that users can enlist with.
@@ -71,6 +75,7 @@ type Gatekeeper struct {
 	Integrator      int    `yaml:"integrator"`
 	EnlistURL       string `yaml:"enlist_url"`
 	ChatURL         string `yaml:"chat_url"`
+	MediaURL        string `yaml:"media_url"`
 	RootKey         string `yaml:"root_key"`
 	Audience        string `yaml:"audience"`
 	ProtocolVersion string `yaml:"protocol_version"`
@@ -94,6 +99,10 @@ func (g Gatekeeper) Interop() (*interop.Gatekeeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chat_url of gatekeeper %s: %w", g.ID, err)
 	}
+	media, err := url.Parse(strings.TrimSuffix(g.MediaURL, "/"))
+	if err != nil {
+		return nil, fmt.Errorf("media_url of gatekeeper %s: %w", g.ID, err)
+	}
 	return &interop.Gatekeeper{
 		ID:              g.ID,
 		Name:            g.Name,
@@ -101,6 +110,7 @@ func (g Gatekeeper) Interop() (*interop.Gatekeeper, error) {
 		Integrator:      uint16(g.Integrator),
 		EnlistURL:       enlist,
 		ChatURL:         chat,
+		MediaURL:        media,
 		RootKey:         root,
 		Audience:        g.Audience,
 		ProtocolVersion: version,
@@ -129,4 +139,6 @@ type Limits struct {
 	TransactionMiB int `yaml:"transaction_mib"`
 	LoginsAtOnce   int `yaml:"logins_at_once"`
 	LoginsPerUser  int `yaml:"logins_per_user"`
+	FileMiB        int `yaml:"file_mib"`
+	Transfers      int `yaml:"transfers"`
 }

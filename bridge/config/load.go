@@ -81,9 +81,12 @@ func decodeStrict(name string, data []byte, into any) error {
 // resolvePaths makes file names relative to the config's directory, so that it does not matter where the daemon is
 // started from.
 func (c *Config) resolvePaths(dir string) {
-	paths := []*string{&c.SecretKeyFile, &c.Logging.File}
+	paths := []*string{&c.SecretKeyFile, &c.Logging.File, &c.Public.MediaDir}
 	if c.Database.Type == SQLite {
 		paths = append(paths, &c.Database.URI)
+	}
+	if filepath.Base(c.FFmpeg) != c.FFmpeg { // a bare name is looked for where programs are
+		paths = append(paths, &c.FFmpeg)
 	}
 	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {

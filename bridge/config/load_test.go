@@ -27,6 +27,7 @@ gatekeepers:
       integrator: 7
       enlist_url: https://gatekeeper.example.com/3p/interop_reg
       chat_url: wss://gatekeeper.example.com/ws/chat
+      media_url: https://media.example.com/
       root_key: 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20
       audience: https://gatekeeper.example.com
       protocol_version: 1.0.3
@@ -47,6 +48,10 @@ func TestDefaultsAreThoseOfTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if cfg.Public.MediaDir != "/etc/postern/media" || cfg.Public.MediaDays != 30 || cfg.FFmpeg != "ffmpeg" ||
+		cfg.Limits.FileMiB != 100 || cfg.Limits.Transfers != 4 {
+		t.Errorf("defaults for files: %+v %q %+v", cfg.Public, cfg.FFmpeg, cfg.Limits)
+	}
 	if cfg.Appservice.BotUsername != "postern" || cfg.Logging.Level != "info" || cfg.Limits.LoginsAtOnce != 64 {
 		t.Errorf("defaults are missing: %+v %+v", cfg.Logging, cfg.Limits)
 	}
@@ -59,6 +64,21 @@ func TestDefaultsAreThoseOfTheExample(t *testing.T) {
 	}
 	if gatekeeper.RootKey[0] != 1 || gatekeeper.RootKey[31] != 0x20 || gatekeeper.ProtocolVersion != [3]uint32{1, 0, 3} {
 		t.Errorf("gatekeeper was converted to %+v", gatekeeper)
+	}
+	if got := gatekeeper.MediaURL.JoinPath("/v/t1").String(); got != "https://media.example.com/v/t1" {
+		t.Errorf("files would be fetched from %s", got)
+	}
+}
+
+func TestFFmpegIsANameOrAFile(t *testing.T) {
+	for written, want := range map[string]string{
+		"": "", "ffmpeg-7": "ffmpeg-7", "/opt/bin/ffmpeg": "/opt/bin/ffmpeg", "bin/ffmpeg": "/etc/postern/bin/ffmpeg",
+		"./ffmpeg": "/etc/postern/ffmpeg",
+	} {
+		cfg, err := config.Parse("/etc/postern/config.yaml", []byte(complete+"ffmpeg: '"+written+"'\n"), noEnv)
+		if err != nil || cfg.FFmpeg != want {
+			t.Errorf("%q became %q, %v", written, cfg.FFmpeg, err)
+		}
 	}
 }
 
@@ -105,8 +125,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		want string
 	}{
 		{"unknown key", replace("domain:", "domian:"), nil, `c.yaml:3: unknown key "domian"`},
-		{"unknown section", complete + "network:\n    x: 1\n", nil, `c.yaml:19: unknown key "network"`},
-		{"wrong type", complete + "limits:\n    logins_at_once: [1]\n", nil, "c.yaml:20: cannot unmarshal"},
+		{"unknown section", complete + "network:\n    x: 1\n", nil, `c.yaml:20: unknown key "network"`},
+		{"wrong type", complete + "limits:\n    logins_at_once: [1]\n", nil, "c.yaml:21: cannot unmarshal"},
 		{"broken syntax", "homeserver: [", nil, "c.yaml"},
 		{"nothing at all", "", nil, "homeserver.address is missing"},
 		{"address without scheme", replace("http://localhost:8008", "localhost"), nil, "c.yaml:2: homeserver.address is not a URL: write http:// or https://host"},
@@ -117,19 +137,29 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"template without placeholder", replace("    as_token", "    username_template: x_\n    as_token"), nil, "c.yaml:5: appservice.username_template is not a template"},
 		{"template that matches the bot", replace("    as_token", "    username_template: post{{.}}\n    as_token"), nil, "c.yaml:5: appservice.username_template matches the bot"},
 		{"integrator too large", replace("integrator: 7", "integrator: 65536"), nil, "c.yaml:13: gatekeepers[0].integrator is 65536: write a number from 1 to 65535"},
-		{"short root key", replace("1e1f20", "1e1f"), nil, "c.yaml:16: gatekeepers[0].root_key is not a key of 32 bytes"},
+		{"short root key", replace("1e1f20", "1e1f"), nil, "c.yaml:17: gatekeepers[0].root_key is not a key of 32 bytes"},
 		{"unknown product", replace("product: whatsapp", "product: icq"), nil, "c.yaml:12: gatekeepers[0].product is unknown"},
 		{"http chat channel", replace("wss://", "https://"), nil, "gatekeepers[0].chat_url is not a URL: write wss:// or ws://host"},
+		{"media host missing", replace("media_url: https://media.example.com/", "media_url: ''"), nil, "c.yaml:16: gatekeepers[0].media_url is not a URL: write https:// or http://host"},
+		{"media host without scheme", replace("https://media", "media"), nil, "gatekeepers[0].media_url is not a URL"},
+		{"media host with path", replace("media.example.com/", "media.example.com/v"), nil, "gatekeepers[0].media_url has a path: write https:// or http://host"},
+		{"media host with query", replace("media.example.com/", "media.example.com?a=b"), nil, "gatekeepers[0].media_url has more than host and path"},
+		{"no folder for files", replace("public:", "public:\n    media_dir: ''"), nil, "c.yaml:8: public.media_dir is missing"},
+		{"files kept too long", replace("public:", "public:\n    media_days: 91"), nil, "c.yaml:8: public.media_days is 91: write a number from 1 to 90"},
+		{"files of no size", complete + "limits:\n    file_mib: 0\n", nil, "limits.file_mib is 0: write a number from 1 to 2048"},
+		{"files too large", complete + "limits:\n    file_mib: 2049\n", nil, "limits.file_mib is 2049"},
+		{"no transfers", complete + "limits:\n    transfers: 0\n", nil, "limits.transfers is 0: write a number from 1 to 64"},
+		{"too many transfers", complete + "limits:\n    transfers: 65\n", nil, "limits.transfers is 65"},
 		{"two part version", replace("1.0.3", "'1.0'"), nil, "gatekeepers[0].protocol_version is not a version"},
 		{"gatekeeper id with underscore", replace("id: whatsapp", "id: whats_app"), nil, "c.yaml:10: gatekeepers[0].id is not a short name"},
-		{"admin without domain", complete + "admins: [alice]\n", nil, "c.yaml:19: admins[0] is not a Matrix ID: write it as @name:example.org"},
+		{"admin without domain", complete + "admins: [alice]\n", nil, "c.yaml:20: admins[0] is not a Matrix ID: write it as @name:example.org"},
 		{"short provisioning secret", complete, map[string]string{"POSTERN_PROVISIONING_SECRET": "short"}, "provisioning.shared_secret is too short"},
 		{"secret twice", complete, map[string]string{"POSTERN_AS_TOKEN": "a", "POSTERN_AS_TOKEN_FILE": "b"}, "both POSTERN_AS_TOKEN and POSTERN_AS_TOKEN_FILE are set"},
 		{"secret file missing", complete, map[string]string{"POSTERN_AS_TOKEN_FILE": "/does/not/exist"}, "POSTERN_AS_TOKEN_FILE"},
 		{"sqlite with options", complete + "database:\n    uri: file:x.db?a=b\n", nil, "database.uri is not a file name"},
 		{"postgres without scheme", complete + "database:\n    type: postgres\n    uri: hunter2@host\n", nil, "database.uri is not a PostgreSQL address"},
 		{"one listener for both", replace("public:", "public:\n    listen: 127.0.0.1:29340"), nil, "c.yaml:8: public.listen is the same as appservice.listen"},
-		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:20: logging.level is unknown"},
+		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:21: logging.level is unknown"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

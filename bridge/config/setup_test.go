@@ -25,7 +25,7 @@ func setup() config.Setup {
 		Gatekeepers: []config.Gatekeeper{{
 			ID: "whatsapp", Name: "WhatsApp", Product: "whatsapp", Integrator: 7,
 			EnlistURL: "http://127.0.0.1:5000/3p/interop_reg", ChatURL: "ws://127.0.0.1:5000/ws/chat",
-			RootKey: strings.Repeat("ab", 32), Audience: "sandbox", ProtocolVersion: "1.0.3",
+			MediaURL: "http://127.0.0.1:5000", RootKey: strings.Repeat("ab", 32), Audience: "sandbox", ProtocolVersion: "1.0.3",
 		}},
 	}
 }

@@ -69,6 +69,15 @@ func (c *checker) url(key, value string, schemes ...string) {
 	}
 }
 
+// host wants a URL without a path: the other side says the path.
+func (c *checker) host(key, value string, schemes ...string) {
+	if parsed, err := url.Parse(value); err == nil && parsed.Host != "" && parsed.Path != "" && parsed.Path != "/" {
+		c.add(key, "has a path", "write "+strings.Join(schemes, ":// or ")+"://host")
+		return
+	}
+	c.url(key, value, schemes...)
+}
+
 func (c *checker) listen(key, value string) {
 	_, port, err := net.SplitHostPort(value)
 	if err == nil {
@@ -98,6 +107,8 @@ func (c *Config) validate(name string, lines map[string]int) error {
 	check.between("limits.transaction_mib", c.Limits.TransactionMiB, 8, 1024)
 	check.between("limits.logins_at_once", c.Limits.LoginsAtOnce, 1, 10000)
 	check.between("limits.logins_per_user", c.Limits.LoginsPerUser, 0, 1000)
+	check.between("limits.file_mib", c.Limits.FileMiB, 1, 2048)
+	check.between("limits.transfers", c.Limits.Transfers, 1, 64)
 	return errors.Join(check.problems...)
 }
 
@@ -168,6 +179,8 @@ func (c *Config) checkStorage(check *checker) {
 	if c.Public.Listen == c.Appservice.Listen {
 		check.add("public.listen", "is the same as appservice.listen", "give the partner server an address of its own")
 	}
+	check.required("public.media_dir", c.Public.MediaDir, "write the name of a folder, such as media")
+	check.between("public.media_days", c.Public.MediaDays, 1, 90)
 }
 
 func (c *Config) checkGatekeepers(check *checker) {
@@ -190,6 +203,7 @@ func (c *Config) checkGatekeepers(check *checker) {
 		check.between(key("integrator"), g.Integrator, 1, 65535)
 		check.url(key("enlist_url"), g.EnlistURL, "https", "http")
 		check.url(key("chat_url"), g.ChatURL, "wss", "ws")
+		check.host(key("media_url"), g.MediaURL, "https", "http")
 		if _, err := parseRootKey(g.RootKey); err != nil {
 			check.add(key("root_key"), err.Error(), "write 32 bytes in hexadecimal or base64")
 		}

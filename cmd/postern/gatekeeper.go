@@ -107,6 +107,7 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 			Integrator:      int(partner.Integrator),
 			EnlistURL:       "http://" + cfg.Listen + "/3p/interop_reg",
 			ChatURL:         "ws://" + cfg.Listen + "/ws/chat",
+			MediaURL:        "http://" + cfg.Listen,
 			RootKey:         hex.EncodeToString(root[:]),
 			Audience:        partner.Audience,
 			ProtocolVersion: sandboxVersion,
