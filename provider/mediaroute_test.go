@@ -199,40 +199,6 @@ func TestLargeFilesAreStreamed(t *testing.T) {
 	check(t, stop())
 }
 
-// slowClient notes what a connection would get, and when it would be given up.
-type slowClient struct {
-	httptest.ResponseRecorder
-	read, write time.Time
-	// limits holds, for each write, how long it may take.
-	limits []time.Duration
-}
-
-func (c *slowClient) SetReadDeadline(at time.Time) error  { c.read = at; return nil }
-func (c *slowClient) SetWriteDeadline(at time.Time) error { c.write = at; return nil }
-
-func (c *slowClient) Write(data []byte) (int, error) {
-	c.limits = append(c.limits, time.Until(c.write))
-	return c.ResponseRecorder.Write(data)
-}
-
-func TestTimeoutMovesOnWhileBytesFlow(t *testing.T) {
-	const size = 1 << 20
-	p := hostIn(t, giant{size: size})
-	client := &slowClient{ResponseRecorder: *httptest.NewRecorder()}
-	p.Handler().ServeHTTP(client, httptest.NewRequest("GET", provider.MediaPath+strings.Repeat("A", 43), nil))
-	if client.Body.Len() != size || len(client.limits) < size/(64<<10) {
-		t.Fatalf("%d bytes in %d writes", client.Body.Len(), len(client.limits))
-	}
-	for i, limit := range client.limits {
-		if limit > 30*time.Second || limit < 25*time.Second {
-			t.Errorf("write %d may take %v", i, limit)
-		}
-	}
-	if !client.read.Equal(client.write) {
-		t.Errorf("reading ends at %v, writing at %v", client.read, client.write)
-	}
-}
-
 func FuzzMediaPath(f *testing.F) {
 	p, dir := host(f)
 	content := []byte("ciphertext of some length")
