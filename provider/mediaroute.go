@@ -58,8 +58,7 @@ func (p *Provider) openMedia(r *http.Request, text string) (io.ReadSeekCloser, e
 	return p.media.Open(r.Context(), reference)
 }
 
-// pacedWriter replaces the listener's time-outs, which are made for small answers, by ones that move on while bytes
-// flow. It uses the real clock, as connections do. It hides ReadFrom, which would send a file in a single step.
+// pacedWriter replaces the listener's time-out, which is made for small answers, by one that moves on while bytes flow. It uses the real clock, as connections do. It hides ReadFrom, which would send a file in a single step.
 type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -72,10 +71,7 @@ func (w *pacedWriter) Write(data []byte) (int, error) {
 	if stalled := time.Now().Add(mediaStall); stalled.Before(deadline) {
 		deadline = stalled
 	}
-	// They fail if the connection is gone, and then so does the write. The read time-out moves too, because when it is
-	// over net/http ends the request's context, which the store got.
-	_ = w.control.SetReadDeadline(deadline)
-	_ = w.control.SetWriteDeadline(deadline)
+	_ = w.control.SetWriteDeadline(deadline) // fails if the connection is gone, and then so does the write
 	n, err := w.ResponseWriter.Write(data)
 	w.sent += int64(n)
 	return n, err
