@@ -118,22 +118,18 @@ func TestDeleteErasesEverythingOfTheAccountAlone(t *testing.T) {
 	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
 		ctx := context.Background()
 		db := upgraded(t, raw)
-		gone, kept := newAccount(t, db), enlistment()
-		check(t, db.Enlistments().Create(ctx, kept))
-		fill(t, gone)
-		fill(t, db.AccountStore(kept.Account))
+		gone, kept := enlistment(), enlistment()
+		for _, one := range []*database.Enlistment{gone, kept} {
+			check(t, db.Enlistments().Create(ctx, one))
+			fill(t, db.AccountStore(one.Account))
+			check(t, db.Unfetched(one.Account).PutUnfetched(ctx, "A", []byte("message")))
+		}
 		for table := range accountTables(t, raw) {
 			if rows := countRows(t, raw, table); rows != 2 {
 				t.Errorf("%s has %d rows before, want one for each account", table, rows)
 			}
 		}
-		all, err := db.Enlistments().List(ctx)
-		check(t, err)
-		for _, one := range all {
-			if one.Account != kept.Account {
-				check(t, db.Enlistments().Delete(ctx, one.Account))
-			}
-		}
+		check(t, db.Enlistments().Delete(ctx, gone.Account))
 		for table := range accountTables(t, raw) {
 			if rows := countRows(t, raw, table); rows != 1 {
 				t.Errorf("%s has %d rows after", table, rows)

@@ -60,7 +60,7 @@ func TestFrozenV1IsUpgradedAndRead(t *testing.T) {
 		t.Errorf("received %q, %t, %v", plaintext, ok, err)
 	}
 	pending := must(store.PendingMessages(ctx, 0, 9))
-	if len(pending) != 1 || pending[0].Chat != aliceJID || string(pending[0].Plaintext) != "text" {
+	if len(pending) != 1 || pending[0].Chat != aliceJID || string(pending[0].Plaintext) != "text" || pending[0].Draft {
 		t.Error("the pending message came back changed")
 	}
 	if value := must(db.KV().Get(ctx, "sync")); !bytes.Equal(value, []byte("s1")) {

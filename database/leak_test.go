@@ -90,6 +90,12 @@ func writeSecrets(t *testing.T, db *database.Database, secrets map[string][]byte
 			check(t, store.SetOutgoingFailed(ctx, id, ""))
 		}
 	}
+	for _, id := range []string{"draft", "completed"} {
+		_, err := store.Enqueue(ctx, interop.Outgoing{ID: id, Chat: aliceJID, Plaintext: secret(id), Draft: true})
+		check(t, err)
+	}
+	check(t, store.CompleteOutgoing(ctx, "completed", secret("completed text")))
+	check(t, db.Unfetched(alice.Account).PutUnfetched(ctx, "unfetched", secret("unfetched message")))
 	check(t, db.KV().Set(ctx, "sync", secret("value of the bridge")))
 
 	_, err := provider.New(ctx, provider.Options{

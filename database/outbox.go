@@ -26,7 +26,7 @@ const (
 // ErrUnknownState: an interop.OutgoingState that this program does not know.
 var ErrUnknownState = errors.New("unknown state of an outgoing message")
 
-const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, devices, failure, created FROM postern_outgoing "
+const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, devices, failure, created, draft FROM postern_outgoing "
 
 // Enqueue implements interop.Outbox with one transaction of two queries.
 func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (added bool, err error) {
@@ -40,10 +40,10 @@ func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (a
 			return err
 		}
 		result, err := s.db.Exec(ctx, `
-			INSERT INTO postern_outgoing (account, seq, id, chat, plaintext, ref, state, created)
-			VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+			INSERT INTO postern_outgoing (account, seq, id, chat, plaintext, ref, state, created, draft)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 			ON CONFLICT (account, id) DO NOTHING`,
-			s.account, seq, message.ID, formatJID(message.Chat), sealed, message.Ref, toUnix(message.Created))
+			s.account, seq, message.ID, formatJID(message.Chat), sealed, message.Ref, toUnix(message.Created), message.Draft)
 		if err != nil {
 			return err
 		}
@@ -73,6 +73,14 @@ func (s *AccountStore) FindOutgoing(ctx context.Context, id types.MessageID) (*i
 		return nil, fmt.Errorf("failed to load an outgoing message: %w", err)
 	}
 	return &message, nil
+}
+
+// CompleteOutgoing implements interop.Outbox with one query.
+func (s *AccountStore) CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error {
+	return s.exec(ctx, "complete an outgoing message", `
+		UPDATE postern_outgoing SET plaintext = $3, draft = false
+		WHERE account = $1 AND id = $2 AND state = 0 AND draft`,
+		s.account, id, s.sealer.Seal(plaintext, outgoingPlaintext, id))
 }
 
 // SetOutgoingSent implements interop.Outbox with one query.
@@ -120,7 +128,8 @@ func (s *AccountStore) scanOutgoing(row dbutil.Scannable) (message interop.Outgo
 	var state int
 	var created int64
 	err = row.Scan(
-		&message.Seq, &message.ID, &chat, &sealed, &message.Ref, &state, &devices, &message.Failure, &created)
+		&message.Seq, &message.ID, &chat, &sealed, &message.Ref, &state, &devices, &message.Failure, &created,
+		&message.Draft)
 	if err != nil {
 		return message, err
 	}

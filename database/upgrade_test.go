@@ -3,6 +3,7 @@ package database_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +16,51 @@ import (
 	"postern/database"
 	"postern/database/upgrades"
 )
+
+// TestUpgradedSchemaIsTheLatest compares what the steps make of the first version with what an empty database gets at once.
+func TestUpgradedSchemaIsTheLatest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v1.db")
+	check(t, os.WriteFile(path, must(os.ReadFile(frozenV1)), 0o600))
+	old, latest := openSQLite(t, path), openSQLite(t, "")
+	upgraded(t, old)
+	upgraded(t, latest)
+	got, want := columns(t, old), columns(t, latest)
+	for name, definition := range want {
+		if got[name] != definition {
+			t.Errorf("%s: upgraded %q, latest %q", name, got[name], definition)
+		}
+	}
+	for name := range got {
+		if _, known := want[name]; !known {
+			t.Errorf("%s is not in the latest schema", name)
+		}
+	}
+}
+
+// columns describes every column and index of our tables, whatever the order in which they were made.
+func columns(t *testing.T, raw *dbutil.Database) map[string]string {
+	t.Helper()
+	rows, err := raw.Query(context.Background(), `
+		SELECT tables.name || '.' || columns.name,
+			columns.type || ' ' || columns."notnull" || ' ' || coalesce(columns.dflt_value, '') || ' ' || columns.pk
+		FROM sqlite_master tables, pragma_table_info(tables.name) columns WHERE tables.type = 'table'
+		UNION ALL SELECT name, coalesce(sql, '') FROM sqlite_master WHERE type = 'index'
+		UNION ALL SELECT tables.name || ' refers by ' || keys."from", keys."table" || ' ' || keys."to" || ' ' || keys.on_delete
+		FROM sqlite_master tables, pragma_foreign_key_list(tables.name) keys WHERE tables.type = 'table'`)
+	check(t, err)
+	defer rows.Close()
+	all := make(map[string]string)
+	for rows.Next() {
+		var name, definition string
+		check(t, rows.Scan(&name, &definition))
+		all[name] = definition
+	}
+	check(t, rows.Err())
+	if len(all) < 40 {
+		t.Fatalf("only %d columns and indexes: looks in the wrong place", len(all))
+	}
+	return all
+}
 
 func TestNewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {

@@ -105,6 +105,8 @@ type Outgoing struct {
 	Chat types.JID // without a device
 	// Plaintext is the serialized waE2E.Message, without padding. Nil once the message failed.
 	Plaintext []byte
+	// Draft: Plaintext is not a message yet but what the caller makes one from before it can be sent.
+	Draft bool
 	// Ref is the caller's reference for this message (the Matrix event ID); the client only carries it.
 	Ref   string
 	State OutgoingState
@@ -125,6 +127,8 @@ type Outbox interface {
 	PendingMessages(ctx context.Context, after int64, limit int) ([]Outgoing, error)
 	// FindOutgoing returns nil if the message is unknown or pruned.
 	FindOutgoing(ctx context.Context, id types.MessageID) (*Outgoing, error)
+	// CompleteOutgoing makes a pending draft a message with the plain text; its Seq stays. Of anything else it changes nothing.
+	CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error
 	// SetOutgoingSent ends the pending state and notes which devices the message was encrypted for, at most 64. Of a message
 	// that is unknown or not pending it changes nothing.
 	SetOutgoingSent(ctx context.Context, id types.MessageID, devices []uint16) error

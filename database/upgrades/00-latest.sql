@@ -1,4 +1,4 @@
--- v0 -> v1: Latest schema
+-- v0 -> v2: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -79,6 +79,7 @@ CREATE TABLE postern_outgoing (
 	devices   BYTEA,             -- who it was encrypted for, 2 bytes each; NULL unless sent
 	failure   TEXT     NOT NULL DEFAULT '',
 	created   BIGINT   NOT NULL,
+	draft     BOOLEAN  NOT NULL DEFAULT false, -- plaintext is not a message yet but what the bridge makes one from
 
 	PRIMARY KEY (account, seq),
 	UNIQUE (account, id)
@@ -97,6 +98,16 @@ CREATE TABLE postern_received (
 );
 -- only: sqlite
 ) WITHOUT ROWID;
+
+-- Messages of contacts whose file could not be fetched, to be tried again.
+CREATE TABLE postern_unfetched (
+	account BIGINT NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	id      TEXT   NOT NULL,
+	message BYTEA  NOT NULL, -- sealed
+	created BIGINT NOT NULL,
+
+	PRIMARY KEY (account, id)
+);
 
 -- The partner server's signing keys. The index allows one active key: of two first starts, one wins.
 CREATE TABLE postern_provider_key (

@@ -78,6 +78,20 @@ func (s *Store) FindOutgoing(ctx context.Context, id types.MessageID) (message *
 	return message, err
 }
 
+// CompleteOutgoing implements [interop.Outbox].
+func (s *Store) CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error {
+	return s.locked(ctx, func() error {
+		found, ok := s.outbox[id]
+		if !ok || found.State != interop.OutgoingPending || !found.Draft {
+			return nil
+		}
+		completed := *found
+		completed.Plaintext, completed.Draft = plaintext, false
+		put(s, s.outbox, id, &completed)
+		return nil
+	})
+}
+
 // SetOutgoingSent implements [interop.Outbox].
 func (s *Store) SetOutgoingSent(ctx context.Context, id types.MessageID, devices []uint16) error {
 	return s.endPending(ctx, id, func(message *interop.Outgoing) {

@@ -23,6 +23,9 @@ var outboxTests = map[string]func(t *testing.T, store interop.Store){
 	"PruneNeverTouchesPending":   testPruneKeepsPending,
 	"SeqRisesAfterPruning":       testSeqAfterPrune,
 	"InteropChatsAreNotConfused": testOutboxChats,
+	"DraftsAreCompletedInPlace":  testDrafts,
+	"OnlyDraftsAreCompleted":     testCompleteNoDraft,
+	"FailedDraftIsErased":        testFailedDraft,
 }
 
 // message makes a message that is told apart by its id.
@@ -58,6 +61,7 @@ func checkOutgoing(t *testing.T, got *interop.Outgoing, want interop.Outgoing) {
 	equal(t, "id", got.ID, want.ID)
 	equal(t, "chat", got.Chat, want.Chat)
 	equal(t, "plain text", string(got.Plaintext), string(want.Plaintext))
+	equal(t, "draft", got.Draft, want.Draft)
 	equal(t, "ref", got.Ref, want.Ref)
 	equal(t, "state", got.State, want.State)
 	equal(t, "devices", fmt.Sprint(got.Devices), fmt.Sprint(want.Devices))
@@ -228,58 +232,4 @@ func testOutboxChats(t *testing.T, store interop.Store) {
 	for id, chat := range chats {
 		equal(t, "chat of "+id, value[*interop.Outgoing](t)(store.FindOutgoing(ctx, id)).Chat, chat)
 	}
-}
-
-var inboxTests = map[string]func(t *testing.T, store interop.Store){
-	"RoundTrip":                testInboxRoundTrip,
-	"DeliveredKeepsTheHash":    testMarkDelivered,
-	"PruneForgetsTheDelivered": testPruneReceived,
-}
-
-func checkReceived(t *testing.T, store interop.Store, hash [32]byte, wantPlaintext string, wantFound bool) {
-	t.Helper()
-	plaintext, found, err := store.FindReceived(context.Background(), hash)
-	must(t, err)
-	equal(t, "found", found, wantFound)
-	equal(t, "plain text", string(plaintext), wantPlaintext)
-}
-
-func testInboxRoundTrip(t *testing.T, store interop.Store) {
-	ctx := context.Background()
-	one, other := [32]byte{1}, [32]byte{31: 1}
-	checkReceived(t, store, one, "", false)
-	must(t, store.PutReceived(ctx, one, []byte("text\x00")))
-	checkReceived(t, store, one, "text\x00", true)
-	checkReceived(t, store, one, "text\x00", true) // reading does not take it away
-	checkReceived(t, store, other, "", false)
-}
-
-func testMarkDelivered(t *testing.T, store interop.Store) {
-	ctx := context.Background()
-	hash := [32]byte{1}
-	must(t, store.MarkDelivered(ctx, hash)) // unknown
-	checkReceived(t, store, hash, "", false)
-	must(t, store.PutReceived(ctx, hash, []byte("text")))
-	for range 2 {
-		must(t, store.MarkDelivered(ctx, hash))
-		plaintext, found, err := store.FindReceived(ctx, hash)
-		must(t, err)
-		equal(t, "found", found, true)
-		if plaintext != nil {
-			t.Errorf("plain text of a delivered message is still there: %q", plaintext)
-		}
-	}
-}
-
-func testPruneReceived(t *testing.T, store interop.Store) {
-	ctx := context.Background()
-	delivered, waiting := [32]byte{1}, [32]byte{2}
-	must(t, store.PutReceived(ctx, delivered, []byte("delivered")))
-	must(t, store.PutReceived(ctx, waiting, []byte("waiting")))
-	must(t, store.MarkDelivered(ctx, delivered))
-	must(t, store.PruneReceived(ctx, time.Now().Add(-time.Hour)))
-	checkReceived(t, store, delivered, "", true)
-	must(t, store.PruneReceived(ctx, time.Now().Add(time.Hour)))
-	checkReceived(t, store, delivered, "", false)
-	checkReceived(t, store, waiting, "waiting", true)
 }
