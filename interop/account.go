@@ -31,7 +31,7 @@ type Gatekeeper struct {
 	EnlistURL *url.URL
 	// ChatURL is the chat channel's websocket, ws:// or wss://.
 	ChatURL *url.URL
-	// MediaURL is the media host that contacts' files are fetched from, such as https://mmg.whatsapp.net.
+	// MediaURL is the media host that contacts' files are fetched from, such as https://mmg.whatsapp.net; nil if there is none.
 	MediaURL *url.URL
 	// RootKey is the Curve25519 public key that signs the chat server's certificate chain.
 	RootKey [32]byte

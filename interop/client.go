@@ -28,7 +28,7 @@ type Options struct {
 	Clock Clock
 	// Jitter is for tests: numbers of at least 0 and under 1, safe for concurrent use; nil is random.
 	Jitter func() float64
-	// HTTPClient dials the websocket and fetches pictures. Shared by all clients of a process. Default http.DefaultClient.
+	// HTTPClient dials the websocket and fetches pictures and files. Shared by all clients of a process. Default http.DefaultClient.
 	HTTPClient *http.Client
 	// ReadReceipts tells the gatekeeper whether this user sends read receipts.
 	ReadReceipts bool

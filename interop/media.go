@@ -1,6 +1,11 @@
 package interop
 
-import "errors"
+import (
+	"crypto/aes"
+	"errors"
+	"fmt"
+	"time"
+)
 
 // MediaKind selects how the keys of a file are derived from its media key: the HKDF info is "WhatsApp Image Keys" and
 // so on [W]. Stickers are images, GIFs are videos, voice messages are audio.
@@ -25,6 +30,8 @@ type Media struct {
 	SHA256, EncSHA256 [32]byte
 	// Length is the size of the plain file, in bytes.
 	Length int64
+	// Created is when the key was made, to the second; zero if the message does not tell.
+	Created time.Time
 }
 
 var (
@@ -39,3 +46,24 @@ var (
 	// ErrMediaUnavailable: the media host does not answer, or not with the file. It may later.
 	ErrMediaUnavailable = errors.New("the media host does not answer")
 )
+
+const (
+	// mediaChunk is how much of a file is worked on at once, in bytes: all the memory that a file takes, whatever its size.
+	mediaChunk = 64 << 10
+	// mediaMAC is how much of the HMAC follows an encrypted file, in bytes [W].
+	mediaMAC = 10
+	// maxMediaLength keeps the arithmetic from overflowing. What is sensible is the callers' business.
+	maxMediaLength = 1 << 60
+)
+
+// EncryptedLength returns the size of an encrypted file, given that of the plain one: with padding and MAC.
+func EncryptedLength(length int64) int64 { return ciphertextLength(length) + mediaMAC }
+
+// ciphertextLength rounds up to whole blocks; there always is padding.
+func ciphertextLength(length int64) int64 { return length - length%aes.BlockSize + aes.BlockSize }
+
+// MediaPath returns the direct path under which a gatekeeper's media host serves a file of this partner's: it fetches
+// the file from the partner server by the reference. The form is published for WhatsApp; for Messenger it is our guess.
+func MediaPath(gatekeeper *Gatekeeper, reference string) string {
+	return fmt.Sprintf("/interop/%s/download/%d/%s/", gatekeeper.Product, gatekeeper.Integrator, reference)
+}
