@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"net/url"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -194,3 +195,16 @@ func ParseEverything(node *waBinary.Node) {
 }
 
 var fuzzKeys = NewKeys()
+
+// MediaLocation returns where a file would be fetched from, given the media host.
+func MediaLocation(host string, media *Media) (string, error) {
+	base, err := url.Parse(host)
+	if err != nil {
+		return "", err
+	}
+	location, err := mediaLocation(&Gatekeeper{MediaURL: base}, media)
+	if err != nil {
+		return "", err
+	}
+	return location.String(), nil
+}

@@ -287,3 +287,40 @@ func BenchmarkDecryptMedia(b *testing.B) {
 		})
 	}
 }
+
+func FuzzDecryptMedia(f *testing.F) {
+	for _, size := range []int{0, 1, 16, 100, 64<<10 + 1} {
+		file, media := otherEncrypt(f, make([]byte, size), interop.MediaImage)
+		f.Add(file, media.Key[:], media.SHA256[:], media.EncSHA256[:], media.Length, uint16(100))
+		f.Add(file, media.Key[:], media.SHA256[:], media.EncSHA256[:], media.Length+1, uint16(1))
+		f.Add(file[:len(file)/2], media.Key[:], media.SHA256[:], media.EncSHA256[:], int64(math.MaxInt64), uint16(1))
+	}
+	f.Fuzz(func(t *testing.T, file, key, hash, encHash []byte, length int64, step uint16) {
+		media := &interop.Media{Kind: interop.MediaImage, Length: length}
+		copy(media.Key[:], key)
+		copy(media.SHA256[:], hash)
+		copy(media.EncSHA256[:], encHash)
+		source := &countingReader{Reader: bytes.NewReader(file)}
+		reader, part := interop.DecryptMedia(source, media), make([]byte, int(step)+1)
+		var plain []byte
+		var err error
+		for err == nil {
+			var n int
+			n, err = reader.Read(part)
+			plain = append(plain, part[:n]...)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			if want, otherErr := otherDecrypt(file, media); otherErr != nil || !bytes.Equal(plain, want) {
+				t.Errorf("%d bytes came out, another implementation says %v", len(plain), otherErr)
+			}
+		case !errors.Is(err, interop.ErrMediaBroken) && !errors.Is(err, interop.ErrMediaInvalid):
+			t.Errorf("got %v", err)
+		case length > 0 && int64(len(plain)) >= length:
+			t.Error("all bytes of a damaged file came out")
+		}
+		if length >= 0 && length < 1<<60 && source.count > interop.EncryptedLength(length)+1 {
+			t.Errorf("%d bytes were read", source.count)
+		}
+	})
+}
