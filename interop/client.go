@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 
 	"postern/interop/wire"
@@ -30,6 +31,12 @@ type Options struct {
 	Jitter func() float64
 	// HTTPClient dials the websocket and fetches pictures and files. Shared by all clients of a process. Default http.DefaultClient.
 	HTTPClient *http.Client
+	// Complete makes a message of a draft that was given to SendDraft. It is called while the channel is up, for one draft of
+	// a chat at a time and for different chats side by side, and takes the time that it takes; its ctx ends with Stop, which
+	// waits for it. The message may have 64 KiB, like any other. An error around [ErrHopeless] is final, its text is stored;
+	// after any other the chat waits and Complete is called again, without end. It may also be called again for a draft that
+	// it completed if the program ended before that was stored. nil without drafts.
+	Complete func(ctx context.Context, draft Draft) (*waE2E.Message, error)
 	// ReadReceipts tells the gatekeeper whether this user sends read receipts.
 	ReadReceipts bool
 }
@@ -47,8 +54,8 @@ type Contact struct {
 // by a handler, since they wait for it.
 //
 // While it is connected and idle, a client owns one goroutine, which reads the channel. Everything else runs only while
-// there is work: a worker for each chat with events to handle, a sender, and one each for acks to store, for the
-// set-up after a login and for retry receipts. All end with Stop.
+// there is work: a worker for each chat with events to handle, a sender, one for each chat with a draft to complete, and one
+// each for acks to store, for the set-up after a login and for retry receipts. All end with Stop.
 type Client struct {
 	options  Options
 	sessions *sessions

@@ -98,7 +98,8 @@ type SendResult struct {
 	ID   types.MessageID
 	Chat types.JID
 	Ref  string
-	// Err is nil if the gatekeeper acknowledged the message; otherwise errors.Is tells [ErrNotReachable] and the like.
+	// Err is nil if the gatekeeper acknowledged the message; otherwise errors.Is tells [ErrNotReachable] and the like. Of a
+	// draft that is hopeless it is what Complete returned.
 	Err error
 }
 

@@ -44,6 +44,8 @@ type outbox struct {
 	unacked int
 	// holds are the chats that have to wait, or that did not succeed since they had to.
 	holds map[types.JID]*hold
+	// drafts are the Seqs of the drafts that are being completed, at most one of each chat.
+	drafts map[types.JID]int64
 	// pause runs while the store is in trouble, which makes all chats wait.
 	pause    Timer
 	troubles backoff
@@ -195,6 +197,10 @@ func (o *outbox) pauseSending() {
 func (o *outbox) holdChat(chat types.JID, id types.MessageID, seq int64) (tries int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.holdChatLocked(chat, id, seq)
+}
+
+func (o *outbox) holdChatLocked(chat types.JID, id types.MessageID, seq int64) (tries int) {
 	delete(o.tracked, id)
 	held := o.holds[chat]
 	if held == nil {

@@ -322,3 +322,10 @@ func (s *mortalStore) MarkDelivered(ctx context.Context, hash [32]byte) error {
 	}
 	return s.Store.MarkDelivered(ctx, hash)
 }
+
+func (s *mortalStore) CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error {
+	if err := s.alive(); err != nil {
+		return err
+	}
+	return s.Store.CompleteOutgoing(ctx, id, plaintext)
+}

@@ -144,7 +144,7 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	message, err := r.client.options.Store.FindOutgoing(r.handling, id)
 	if err != nil {
 		return fmt.Errorf("failed to load the message: %w", err)
-	} else if message == nil || message.Plaintext == nil || message.Chat != device.ToNonAD() {
+	} else if message == nil || message.Plaintext == nil || message.Draft || message.Chat != device.ToNonAD() {
 		return errRetryUnknown // nobody gets a message that was not for them
 	} else if err = r.wasFor(message, device); err != nil {
 		return err

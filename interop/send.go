@@ -23,19 +23,23 @@ const maxPlaintext = 64 << 10
 // the result. Must not be called within a transaction of the store.
 // Errors: ErrTooLarge over 64 KiB, ErrUnknownContact for a JID that is no contact, and those of the store.
 func (c *Client) Send(ctx context.Context, chat types.JID, id types.MessageID, message *waE2E.Message, ref string) error {
-	if !isContact(chat) {
-		return ErrUnknownContact
-	}
 	plaintext, err := proto.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("failed to serialize the message: %w", err)
 	} else if len(plaintext) > maxPlaintext {
 		return ErrTooLarge
 	}
+	return c.enqueue(ctx, Outgoing{ID: id, Chat: chat, Plaintext: plaintext, Ref: ref})
+}
+
+// enqueue stores a message or draft and wakes the sender.
+func (c *Client) enqueue(ctx context.Context, message Outgoing) error {
+	if !isContact(message.Chat) {
+		return ErrUnknownContact
+	}
+	message.Chat, message.Created = message.Chat.ToNonAD(), c.options.Clock.Now()
 	c.sending.Lock()
-	added, err := c.options.Store.Enqueue(ctx, Outgoing{
-		ID: id, Chat: chat.ToNonAD(), Plaintext: plaintext, Ref: ref, Created: c.options.Clock.Now(),
-	})
+	added, err := c.options.Store.Enqueue(ctx, message)
 	c.sending.Unlock()
 	if err != nil {
 		return fmt.Errorf("failed to store the message: %w", err)
@@ -52,80 +56,27 @@ func (c *Client) Send(ctx context.Context, chat types.JID, id types.MessageID, m
 	return nil
 }
 
+// Outgoing returns a message of ours, as long as it is kept: for two weeks, unless there are a thousand newer ones. It is
+// nil if it is unknown, failed, or still a draft.
+func (c *Client) Outgoing(ctx context.Context, id types.MessageID) (*waE2E.Message, error) {
+	kept, err := c.options.Store.FindOutgoing(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("failed to load the message: %w", err)
+	} else if kept == nil || kept.Draft || kept.Plaintext == nil {
+		return nil, nil
+	}
+	message := new(waE2E.Message)
+	if proto.Unmarshal(kept.Plaintext, message) != nil {
+		return nil, fmt.Errorf("failed to read the message: %w", errBadPlaintext) // the library's error may quote contents
+	}
+	return message, nil
+}
+
 // MessageID returns the id for a message with the given reference: the same reference always gives the same id, so
 // that what is sent again after a crash is known as the same message. It looks like the ids of WhatsApp's own clients.
 func MessageID(account types.JID, ref string) types.MessageID {
 	hash := sha256.Sum256([]byte(wire.FormatJID(account) + "\x00" + ref))
 	return "3EB0" + strings.ToUpper(hex.EncodeToString(hash[:9]))
-}
-
-// messageKind is what the envelope of a message tells about its content.
-type messageKind struct {
-	// stanza is the type attribute: text, media, reaction or poll.
-	stanza string
-	// media is the mediatype attribute of the ciphertexts, "" if there is none.
-	media string
-	// edit is the edit attribute, "" for an ordinary message.
-	edit types.EditAttribute
-	// hide asks the recipient to show nothing if the message cannot be decrypted.
-	hide bool
-}
-
-// kindOf reads the kind off a serialized message. What cannot be read is text.
-func kindOf(plaintext []byte) messageKind {
-	var message waE2E.Message
-	if proto.Unmarshal(plaintext, &message) != nil {
-		return messageKind{stanza: "text"}
-	}
-	return kindOfMessage(&message)
-}
-
-func kindOfMessage(message *waE2E.Message) messageKind {
-	if change := message.GetProtocolMessage(); change.GetKey() != nil {
-		switch change.GetType() {
-		case waE2E.ProtocolMessage_REVOKE:
-			return messageKind{stanza: "text", edit: types.EditAttributeSenderRevoke, hide: true}
-		case waE2E.ProtocolMessage_MESSAGE_EDIT:
-			return messageKind{stanza: "text", edit: types.EditAttributeMessageEdit, hide: true}
-		}
-	}
-	if reaction := message.GetReactionMessage(); reaction != nil {
-		kind := messageKind{stanza: "reaction", hide: true}
-		if reaction.GetText() == "" {
-			kind.edit = types.EditAttributeSenderRevoke
-		}
-		return kind
-	}
-	if message.GetPollCreationMessage() != nil || message.GetPollUpdateMessage() != nil {
-		return messageKind{stanza: "poll"}
-	}
-	if media := mediaTypeOf(message); media != "" {
-		return messageKind{stanza: "media", media: media}
-	}
-	return messageKind{stanza: "text"}
-}
-
-func mediaTypeOf(message *waE2E.Message) string {
-	switch {
-	case message.GetImageMessage() != nil:
-		return "image"
-	case message.GetVideoMessage() != nil && message.GetVideoMessage().GetGifPlayback():
-		return "gif"
-	case message.GetVideoMessage() != nil:
-		return "video"
-	case message.GetAudioMessage() != nil && message.GetAudioMessage().GetPTT():
-		return "ptt"
-	case message.GetAudioMessage() != nil:
-		return "audio"
-	case message.GetDocumentMessage() != nil:
-		return "document"
-	case message.GetStickerMessage() != nil:
-		return "sticker"
-	case message.GetContactMessage() != nil:
-		return "vcard"
-	default:
-		return ""
-	}
 }
 
 // encNode is one ciphertext.

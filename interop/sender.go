@@ -44,8 +44,8 @@ func (o *outbox) work() {
 	}
 }
 
-// take moves the cursor over the messages that were loaded and returns those to be sent now. more is false if there is
-// nothing left to look at, in which case the sender counts as ended.
+// take moves the cursor over the messages that were loaded, starts to complete drafts among them and returns those to be
+// sent now. more is false if there is nothing left to look at, in which case the sender counts as ended.
 func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -60,8 +60,12 @@ func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, mo
 		o.cursor = pending[len(pending)-1].Seq
 	}
 	for _, message := range pending {
-		if o.tracked[message.ID] == nil && !o.isHeld(message.Chat, message.Seq) {
+		switch {
+		case o.tracked[message.ID] != nil || o.isHeld(message.Chat, message.Seq) || o.waitsForDraft(&message):
+		case !message.Draft:
 			batch = append(batch, message)
+		case o.setBacks == setBacks: // else it may have been completed since it was loaded, and is loaded again
+			o.complete(message)
 		}
 	}
 	return batch, true
@@ -178,16 +182,20 @@ func (o *outbox) track(connection *connection, setBacks uint64, messages []*trac
 		o.setBack(messages[0].seq - 1)
 		return false
 	}
-	if o.tracked == nil {
-		o.tracked = make(map[types.MessageID]*tracked)
-	}
 	for _, message := range messages {
 		message.connection, message.written = connection, now
-		o.tracked[message.id] = message
+		o.trackLocked(message)
 	}
 	o.unacked += len(messages)
 	o.troubles.failures = 0
 	return true
+}
+
+func (o *outbox) trackLocked(message *tracked) {
+	if o.tracked == nil {
+		o.tracked = make(map[types.MessageID]*tracked)
+	}
+	o.tracked[message.id] = message
 }
 
 // postpone makes the chats of messages wait because the gatekeeper did not answer or the connection ended.
@@ -220,10 +228,7 @@ func (o *outbox) refuse(message *tracked, reason error) {
 		}
 	}
 	o.mu.Lock()
-	if o.tracked == nil {
-		o.tracked = make(map[types.MessageID]*tracked)
-	}
-	o.tracked[message.id] = message // it is being settled
+	o.trackLocked(message) // it is being settled
 	o.mu.Unlock()
 	o.finish(message, final)
 }
