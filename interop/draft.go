@@ -40,15 +40,14 @@ func (c *Client) SendDraft(ctx context.Context, chat types.JID, id types.Message
 }
 
 // complete starts to complete a draft, in a goroutine of its own. Until that is done its chat waits, from the draft on;
-// what comes before it may still be sent, or sent again. Callers hold mu.
+// what comes before it may still be sent, or sent again. If the run ends before that, the chat waits for the next one.
+// Callers hold mu.
 func (o *outbox) complete(draft Outgoing) {
-	if !o.run.spawn(func() { o.finishDraft(draft, o.completeDraft(draft)) }) {
-		return // the run ends
-	}
 	if o.drafts == nil {
 		o.drafts = make(map[types.JID]int64)
 	}
 	o.drafts[draft.Chat] = draft.Seq
+	o.run.spawn(func() { o.finishDraft(draft, o.completeDraft(draft)) })
 }
 
 // waitsForDraft tells whether a message has to wait until a draft before it is completed, or is that one. Callers hold mu.
@@ -83,26 +82,26 @@ func (o *outbox) completeDraft(draft Outgoing) error {
 
 // finishDraft lets the chat of a draft go on: at once if it is a message now or failed for good, after a pause if not.
 func (o *outbox) finishDraft(draft Outgoing, reason error) {
+	if reason != nil {
+		o.run.log.Warn().Err(reason).Str("message_id", draft.ID).Msg("Draft was not completed")
+	}
+	if o.run.isEnding() {
+		return // and what comes after it keeps waiting
+	}
 	hopeless := errors.Is(reason, ErrHopeless)
 	failed := &tracked{id: draft.ID, chat: draft.Chat, ref: draft.Ref, seq: draft.Seq}
 	o.mu.Lock()
 	delete(o.drafts, draft.Chat)
-	switch {
-	case o.run.isEnding():
-		hopeless = false // the next run looks at it again
-	case reason == nil || hopeless:
+	if reason != nil && !hopeless {
+		o.holdChatLocked(draft.Chat, "", draft.Seq)
+	} else {
 		if hopeless {
-			o.trackLocked(failed)
+			o.trackLocked(failed) // it is being settled
 		}
 		o.setBack(draft.Seq - 1)
 		o.wakeLocked()
-	default:
-		o.holdChatLocked(draft.Chat, "", draft.Seq)
 	}
 	o.mu.Unlock()
-	if reason != nil {
-		o.run.log.Warn().Err(reason).Str("message_id", draft.ID).Bool("hopeless", hopeless).Msg("Draft was not completed")
-	}
 	if hopeless {
 		o.finish(failed, reason)
 	}

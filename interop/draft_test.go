@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -227,11 +228,22 @@ func TestHopelessDraftFails(t *testing.T) {
 			bob := newContact(t, bobJID, 1)
 			l.answerAlso(answers(bob))
 			s.sendDraft(bobJID, "A")
-			call := drafts.next("A")
-			call.answer <- test.answer
-			s.wantResult("A", test.want)
 			s.send(bobJID, "B")
-			bob.wantSent(s, l, "B")
+			release := make(chan struct{})
+			s.events.intercept(func(context.Context, interop.Event) error {
+				<-release
+				return nil
+			})
+			drafts.next("A").answer <- test.answer
+			node := l.next("message") // while nobody knows yet that A failed
+			if node.Attrs["id"] != "B" {
+				t.Fatalf("got %s", node.String())
+			}
+			drafts.none()
+			close(release)
+			s.wantResult("A", test.want)
+			l.ack(node, 0)
+			s.wantResult("B", nil)
 			if message, err := s.Outgoing(context.Background(), "A"); message != nil || err != nil {
 				t.Errorf("a failed draft is the message %v, %v", message, err)
 			}
@@ -446,6 +458,59 @@ func (s *flakyCompletion) CompleteOutgoing(ctx context.Context, id types.Message
 		return errStoreDown
 	}
 	return s.Store.CompleteOutgoing(ctx, id, plaintext)
+}
+
+// TestDraftThatWasLoadedBeforeItWasCompletedIsNotCompletedAgain has a reading of the outbox overtaken by the completion.
+func TestDraftThatWasLoadedBeforeItWasCompletedIsNotCompletedAgain(t *testing.T) {
+	drafts := newCompleter(t)
+	store := &slowReader{Store: newStore()}
+	p, s, l := started(t, drafts.option, func(o *interop.Options) { o.Store = store })
+	bob := newContact(t, bobJID, 1)
+	p.answerAlso(answers(bob))
+	s.sendDraft(bobJID, "A")
+	call := drafts.next("A")
+	loaded, release := make(chan struct{}), make(chan struct{})
+	store.delay(func(messages []interop.Outgoing) {
+		if len(messages) > 0 {
+			store.delay(nil)
+			close(loaded)
+			<-release
+		}
+	})
+	l.cut() // the next connection reads from the first message on
+	l = p.login()
+	<-loaded
+	call.succeed()
+	for s.Completing() > 0 {
+		runtime.Gosched()
+	}
+	close(release)
+	bob.wantSent(s, l, "A")
+	drafts.none()
+}
+
+// slowReader does something between reading pending messages and returning them.
+type slowReader struct {
+	interop.Store
+	mu   sync.Mutex
+	hook func(messages []interop.Outgoing)
+}
+
+func (s *slowReader) delay(hook func(messages []interop.Outgoing)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = hook
+}
+
+func (s *slowReader) PendingMessages(ctx context.Context, after int64, limit int) ([]interop.Outgoing, error) {
+	messages, err := s.Store.PendingMessages(ctx, after, limit)
+	s.mu.Lock()
+	hook := s.hook
+	s.mu.Unlock()
+	if hook != nil {
+		hook(messages)
+	}
+	return messages, err
 }
 
 // TestDraftsUnderLoad sends drafts and messages to two contacts from two goroutines over a channel that breaks.

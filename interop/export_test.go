@@ -208,3 +208,11 @@ func MediaLocation(host string, media *Media) (string, error) {
 	}
 	return location.String(), nil
 }
+
+// Completing tells how many drafts are being completed.
+func (c *Client) Completing() int {
+	o := &c.current.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.drafts)
+}
