@@ -3,7 +3,10 @@ module postern
 go 1.26.0
 
 require (
+	github.com/bep/imagemeta v1.0.1
+	github.com/buckket/go-blurhash v1.1.0
 	github.com/coder/websocket v1.8.15
+	github.com/gabriel-vasile/mimetype v1.4.16
 	github.com/go-jose/go-jose/v4 v4.1.3
 	github.com/lib/pq v1.12.3
 	github.com/mattn/go-sqlite3 v1.14.49
@@ -13,6 +16,7 @@ require (
 	go.mau.fi/util v0.10.1-0.20260820140024-eb612d936fde
 	go.mau.fi/whatsmeow v0.0.0-20260821141805-33cfac511629
 	golang.org/x/crypto v0.55.0
+	golang.org/x/image v0.45.0
 	golang.org/x/net v0.58.0
 	google.golang.org/protobuf v1.36.12
 	gopkg.in/yaml.v3 v3.0.1

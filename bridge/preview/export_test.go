@@ -1,0 +1,3 @@
+package preview
+
+var Guarded = guarded
