@@ -28,6 +28,9 @@ var mayImport = map[string][]string{
 	"provider":   {},
 }
 
+// standAlone lists packages that import nothing of ours, not even of their own part.
+var standAlone = []string{"bridge/preview", "bridge/transcode"}
+
 // neverImport lists what code of a part must not import from outside the module; "" is for all parts. A prefix of the
 // import path is enough.
 var neverImport = map[string][]string{
@@ -107,6 +110,25 @@ func TestPartsImportOnlyWhatTheyMay(t *testing.T) {
 				t.Errorf("%s must not import %s", pkg.ImportPath, imported)
 			}
 		}
+	}
+}
+
+func TestSomePackagesStandAlone(t *testing.T) {
+	var seen []string
+	for _, pkg := range listPackages(t) {
+		rest, _ := inside(pkg.ImportPath)
+		if !slices.Contains(standAlone, rest) {
+			continue
+		}
+		seen = append(seen, rest)
+		for _, imported := range pkg.Imports {
+			if _, ours := inside(imported); ours {
+				t.Errorf("%s must not import %s", pkg.ImportPath, imported)
+			}
+		}
+	}
+	if len(seen) != len(standAlone) {
+		t.Errorf("there are %q, want %q", seen, standAlone)
 	}
 }
 
