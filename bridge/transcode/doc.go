@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// MaxInput is the largest file, in bytes, that is converted: an hour of speech, a minute of film. WhatsApp takes no
-	// larger animations and voice messages than 16 MiB.
+	// MaxInput is the largest file, in bytes, that is converted. Our choice: an hour of speech from a phone, three minutes
+	// of a WAV recording, and more than any animation that people send.
 	MaxInput = 32 << 20
 	// MaxOutput is the largest result, in bytes.
 	MaxOutput = 32 << 20
