@@ -176,7 +176,7 @@ func (c *Client) GetUserID() networkid.UserID { return c.self }
 
 // GetCapabilities implements bridgev2.NetworkAPI.
 func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
-	return portal.Capabilities()
+	return portal.Capabilities(portal.CapabilityLimits{})
 }
 
 // CustomizePersonalFilteringSpace implements bridgev2.PersonalFilteringCustomizingNetworkAPI.

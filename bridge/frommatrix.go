@@ -43,10 +43,11 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if err != nil {
 		return nil, fmt.Errorf("failed to find the recipient: %w", err)
 	}
-	message, err := portal.ToInterop(msg)
+	out, err := portal.ToInterop(msg, nil)
 	if err != nil {
 		return nil, err
 	}
+	message := out.Message
 	messageID := interop.MessageID(c.enlistment.JID, msg.Event.ID.String())
 	rowID, err := portal.MessageID(portal.FromUser, contact, messageID)
 	if err != nil {

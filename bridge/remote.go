@@ -84,7 +84,7 @@ func (m *remoteMessage) ConvertMessage(context.Context, *bridgev2.Portal, bridge
 	case m.notice != "":
 		return portal.Notice(m.notice), nil
 	default:
-		return portal.ToMatrix(m.message)
+		return portal.ToMatrix(m.message, nil)
 	}
 }
 
@@ -109,21 +109,21 @@ func (m *remoteMessage) HandleExisting(
 }
 
 // removal takes a placeholder away for a message that turned out to be nothing to show.
-func removal(existing []*mxdatabase.Message) *bridgev2.ConvertedEdit {
+func removal(existing []*mxdatabase.Message) []*bridgev2.ConvertedEdit {
 	if !portal.HasPlaceholder(existing) {
 		return nil
 	}
-	return &bridgev2.ConvertedEdit{DeletedParts: existing}
+	return []*bridgev2.ConvertedEdit{{DeletedParts: existing}}
 }
 
-// then lets bridgev2 carry an edit out; nil is none.
-func (m *remoteMessage) then(existing []*mxdatabase.Message, edit *bridgev2.ConvertedEdit) bridgev2.UpsertResult {
-	if edit == nil {
-		return bridgev2.UpsertResult{}
+// then lets bridgev2 carry edits out, in their order.
+func (m *remoteMessage) then(existing []*mxdatabase.Message, edits []*bridgev2.ConvertedEdit) bridgev2.UpsertResult {
+	var result bridgev2.UpsertResult
+	for _, edit := range edits {
+		result.SubEvents = append(result.SubEvents,
+			&remoteEdit{remoteEvent: m.remoteEvent, target: m.id, existing: existing, edit: edit})
 	}
-	return bridgev2.UpsertResult{SubEvents: []bridgev2.RemoteEvent{
-		&remoteEdit{remoteEvent: m.remoteEvent, target: m.id, existing: existing, edit: edit},
-	}}
+	return result
 }
 
 // remoteEdit changes a message that is in the room.

@@ -2,31 +2,66 @@ package portal_test
 
 import (
 	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
 
 	"postern/portal"
 )
 
-// capabilityIDs holds the id of the capabilities of every version. Rooms are told only if the version goes up.
-var capabilityIDs = map[int]string{1: "JuumRi8V40WrxwAnBQD1iEFijztI6TI3ZoYWMPXu3Dk"}
+// capabilityIDs holds the id of the capabilities of every version, for a bridge that converts and takes any file. Rooms
+// are told only if the version goes up.
+var capabilityIDs = map[int]string{2: "l84uuEcT1Lx2iJrNZQ3wvd8ZUi4d5Y_I3zgWzc5oY8A"}
 
 func TestCapabilitiesChangeOnlyWithTheirVersion(t *testing.T) {
-	if got, want := portal.Capabilities().GetID(), capabilityIDs[portal.CapabilitiesVersion]; got != want {
+	features := portal.Capabilities(portal.CapabilityLimits{Convert: true})
+	if got, want := features.GetID(), capabilityIDs[portal.CapabilitiesVersion]; got != want {
 		t.Errorf("version %d has the id %q, want %q: raise the version", portal.CapabilitiesVersion, got, want)
 	}
 }
 
-func TestCapabilitiesPromiseOnlyWhatWorks(t *testing.T) {
-	features := portal.Capabilities()
-	if features.Reply.Partial() || features.Edit.Partial() || features.Delete.Partial() || features.Reaction.Partial() || features.Thread.Partial() {
+func TestCapabilitiesPromiseWhatWorks(t *testing.T) {
+	const limit = 100 << 20
+	features := portal.Capabilities(portal.CapabilityLimits{MaxFile: limit})
+	for name, level := range map[string]event.CapabilitySupportLevel{
+		"reply": features.Reply, "edit": features.Edit, "delete": features.Delete, "reaction": features.Reaction, "location": features.LocationMessage,
+	} {
+		if !level.Full() {
+			t.Errorf("%s has level %d", name, level)
+		}
+	}
+	if features.Thread.Partial() || features.Poll.Partial() {
+		t.Errorf("threads %d, polls %d", features.Thread, features.Poll)
+	}
+	if features.ReactionCount != 1 || features.EditMaxAge.Duration != 15*time.Minute || features.DeleteMaxAge.Duration != 60*time.Hour {
 		t.Errorf("features = %+v", features)
 	}
 	if features.MaxTextLength != portal.MaxTextLength || !features.ReadReceipts || !features.TypingNotifications {
 		t.Errorf("features = %+v", features)
 	}
-	for kind, file := range features.File {
-		// Rejected ones would not reach ToInterop, which says why.
-		if level := file.GetMimeSupport("image/png"); level.Reject() || level.Partial() || file.Caption.Reject() {
-			t.Errorf("%s has level %d", kind, level)
+	if !features.DisappearingTimer.Supports(&event.BeeperDisappearingTimer{Type: event.DisappearingTypeAfterSend, Timer: features.DisappearingTimer.Timers[1]}) {
+		t.Errorf("timers = %+v", features.DisappearingTimer)
+	}
+	for _, kind := range []event.CapabilityMsgType{
+		event.MsgImage, event.MsgVideo, event.MsgAudio, event.MsgFile, event.CapMsgVoice, event.CapMsgGIF, event.CapMsgSticker,
+	} {
+		file := features.File[kind]
+		// Rejected ones would not reach ToInterop, which sends them as something simpler.
+		if file == nil || file.GetMimeSupport("application/x-unheard-of").Reject() || file.Caption.Reject() || file.MaxSize != limit {
+			t.Errorf("%s: %+v", kind, file)
+		}
+	}
+}
+
+func TestCapabilitiesDependOnTheConverter(t *testing.T) {
+	for convert, want := range map[bool]event.CapabilitySupportLevel{true: event.CapLevelFullySupported, false: event.CapLevelPartialSupport} {
+		features := portal.Capabilities(portal.CapabilityLimits{Convert: convert})
+		for kind, mimeType := range map[event.CapabilityMsgType]string{
+			event.CapMsgVoice: "audio/mp4", event.CapMsgGIF: "image/gif", event.CapMsgSticker: "image/png",
+		} {
+			if got := features.File[kind].GetMimeSupport(mimeType); got != want {
+				t.Errorf("converter %t: %s has level %d, want %d", convert, mimeType, got, want)
+			}
 		}
 	}
 }

@@ -24,15 +24,7 @@ var notContent = map[protoreflect.Name]string{
 
 // kindNames say what a contact sent, for all kinds that are shown as a notice. Those not listed are "something".
 var kindNames = map[protoreflect.Name]string{
-	"imageMessage":                      "a picture",
-	"videoMessage":                      "a video",
-	"ptvMessage":                        "a video message",
-	"documentMessage":                   "a file",
-	"stickerMessage":                    "a sticker",
 	"stickerPackMessage":                "a sticker pack",
-	"contactMessage":                    "a contact card",
-	"contactsArrayMessage":              "contact cards",
-	"locationMessage":                   "a location",
 	"liveLocationMessage":               "a live location",
 	"pollCreationMessage":               "a poll",
 	"pollCreationMessageV2":             "a poll",
@@ -108,11 +100,16 @@ func convertOther(message *waE2E.Message) (*bridgev2.ConvertedMessage, error) {
 }
 
 func kindName(name protoreflect.Name, message *waE2E.Message) string {
-	if name == "audioMessage" {
-		if message.GetAudioMessage().GetPTT() {
-			return "a voice message"
-		}
-		return "an audio file"
+	if file := incomingFile(message); file != nil {
+		return file.kind
+	}
+	switch {
+	case message.LocationMessage != nil:
+		return "a location"
+	case message.ContactMessage != nil:
+		return "a contact card"
+	case message.ContactsArrayMessage != nil:
+		return "contact cards"
 	}
 	if known, ok := kindNames[name]; ok {
 		return known
@@ -122,11 +119,17 @@ func kindName(name protoreflect.Name, message *waE2E.Message) string {
 
 // noticeFor says that a kind cannot be shown, and adds the words in it, if any.
 func noticeFor(kind, words string) *bridgev2.ConvertedMessage {
-	text := "Sent " + kind + ", which cannot be shown here yet."
+	text := "Sent " + kind + ", which cannot be shown here."
 	if words != "" {
 		text += "\n" + words
 	}
 	return Notice(text)
+}
+
+// noticeOnce says that something may be viewed once, and nothing of what is in it.
+func noticeOnce(message *waE2E.Message, quote string) *bridgev2.ConvertedMessage {
+	kind := incomingFile(unwrap(message)).kind
+	return Notice(quote + "Sent " + kind + " that can be viewed once, which cannot be shown here.")
 }
 
 // readableText returns the words that came with something that is not text: captions, questions, names.

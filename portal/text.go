@@ -20,11 +20,15 @@ const maxContentSize = 20_000
 // cutNotice ends a text that is longer than [MaxTextLength].
 const cutNotice = "\n[The rest was cut off: the message is longer than the sender's app allows.]"
 
-// convertText converts a text, in several parts if it is too long for one Matrix event.
-func convertText(text string) (*bridgev2.ConvertedMessage, error) {
+// convertText converts a text, in several parts if it is too long for one Matrix event. shown is about a link in it, nil
+// if there is nothing.
+func convertText(text string, shown *preview, thumbnail *Stored) (*bridgev2.ConvertedMessage, error) {
 	parts := textParts(event.MsgText, text)
 	if len(parts) == 0 {
 		return nil, ignored("empty text")
+	}
+	if shown != nil {
+		shown.addTo(parts[0].Content, thumbnail)
 	}
 	return &bridgev2.ConvertedMessage{Parts: parts}, nil
 }
@@ -79,7 +83,7 @@ func textContents(kind event.MessageType, text string, contents []*event.Message
 // fits tells whether a content is small enough for an event.
 func fits(content *event.MessageEventContent) bool {
 	const worst = 6 // bytes of JSON for one of text, such as < for a less-than sign
-	if worst*(len(content.Body)+len(content.FormattedBody)) < maxContentSize/2 {
+	if content.File == nil && content.BeeperLinkPreviews == nil && worst*(len(content.Body)+len(content.FormattedBody)) < maxContentSize/2 {
 		return true
 	}
 	data, err := json.Marshal(content)

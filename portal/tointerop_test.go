@@ -38,28 +38,27 @@ func TestToInteropTakesTheText(t *testing.T) {
 		"longest":              {event.MessageEventContent{MsgType: event.MsgText, Body: strings.Repeat("x", 65_000)}, strings.Repeat("x", 65_000)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := portal.ToInterop(matrixMessage(&test.content))
-			if err != nil || got.GetConversation() != test.want {
-				t.Errorf("ToInterop = %.200q, %v, want %.200q", got.GetConversation(), err, test.want)
+			got, err := portal.ToInterop(matrixMessage(&test.content), nil)
+			if err != nil || got.Attachment != nil || got.Message.GetConversation() != test.want {
+				t.Errorf("ToInterop = %+v, %v, want %.200q", got, err, test.want)
 			}
 		})
 	}
 }
 
 func TestToInteropSaysWhyNot(t *testing.T) {
-	voice := event.MessageEventContent{MsgType: event.MsgAudio, Body: "voice", MSC3245Voice: &event.MSC3245Voice{}}
 	for name, test := range map[string]struct {
 		content event.MessageEventContent
 		want    error
 		say     string
 	}{
-		"picture":          {event.MessageEventContent{MsgType: event.MsgImage, Body: "cat.jpg"}, portal.ErrUnsupportedKind, "Pictures cannot be sent"},
-		"video":            {event.MessageEventContent{MsgType: event.MsgVideo}, portal.ErrUnsupportedKind, "Videos cannot be sent"},
-		"audio":            {event.MessageEventContent{MsgType: event.MsgAudio}, portal.ErrUnsupportedKind, "Audio files cannot be sent"},
-		"voice":            {voice, portal.ErrUnsupportedKind, "Voice messages cannot be sent"},
-		"file":             {event.MessageEventContent{MsgType: event.MsgFile}, portal.ErrUnsupportedKind, "Files cannot be sent"},
-		"sticker":          {event.MessageEventContent{MsgType: event.CapMsgSticker}, portal.ErrUnsupportedKind, "Stickers cannot be sent"},
-		"location":         {event.MessageEventContent{MsgType: event.MsgLocation, GeoURI: "geo:1,2"}, portal.ErrUnsupportedKind, "Locations cannot be sent"},
+		"open picture":     {event.MessageEventContent{MsgType: event.MsgImage, Body: "cat.jpg", URL: "mxc://example.org/cat"}, portal.ErrNotEncrypted, "not encrypted"},
+		"file of nothing":  {event.MessageEventContent{MsgType: event.MsgFile, Body: "cat.jpg", File: &event.EncryptedFileInfo{}}, portal.ErrNotEncrypted, "not encrypted"},
+		"gallery":          {event.MessageEventContent{MsgType: event.MsgBeeperGallery}, portal.ErrUnsupportedKind, "Galleries cannot be sent"},
+		"nowhere":          {event.MessageEventContent{MsgType: event.MsgLocation, GeoURI: "geo:NaN,2"}, portal.ErrInvalidLocation, "location"},
+		"off the earth":    {event.MessageEventContent{MsgType: event.MsgLocation, GeoURI: "geo:91,2"}, portal.ErrInvalidLocation, "location"},
+		"hexadecimal":      {event.MessageEventContent{MsgType: event.MsgLocation, GeoURI: "geo:0x1p3,2"}, portal.ErrInvalidLocation, "location"},
+		"long caption":     {event.MessageEventContent{MsgType: event.MsgImage, File: encryptedFile(), FileName: "a.jpg", Body: strings.Repeat("x", portal.MaxTextLength+1)}, portal.ErrTextTooLong, "too long"},
 		"verification":     {event.MessageEventContent{MsgType: event.MsgVerificationRequest, To: id.UserID("@x:y")}, portal.ErrUnsupportedKind, "Verification requests"},
 		"unheard of":       {event.MessageEventContent{MsgType: "org.example.dance"}, portal.ErrUnsupportedKind, "Messages of this kind"},
 		"no kind":          {event.MessageEventContent{Body: "x"}, portal.ErrUnsupportedKind, "Messages of this kind"},
@@ -69,7 +68,7 @@ func TestToInteropSaysWhyNot(t *testing.T) {
 		"too many letters": {event.MessageEventContent{MsgType: event.MsgText, Body: strings.Repeat("x", portal.MaxTextLength+1)}, portal.ErrTextTooLong, "too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			message, err := portal.ToInterop(matrixMessage(&test.content))
+			message, err := portal.ToInterop(matrixMessage(&test.content), nil)
 			if message != nil || !errors.Is(err, test.want) {
 				t.Fatalf("ToInterop = %v, %v, want %v", message, err, test.want)
 			}

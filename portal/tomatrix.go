@@ -4,26 +4,78 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+
+	"postern/portal/markup"
 )
 
-// maxWrappers is how many messages may be wrapped in one another. Clients of WhatsApp use two or three.
-const maxWrappers = 8
-
-// ToMatrix converts what a contact sent. Text becomes text, everything else a notice that says what came: nothing is
+// ToMatrix converts what a contact sent. What Matrix has no word for becomes a notice that says what came: nothing is
 // dropped in silence. The error for what is not for people to see, such as keys, wraps bridgev2.ErrIgnoringRemoteEvent
 // and says why; there are no other errors.
 //
-// Each call returns a new value, which bridgev2 changes when it sends it: convert again for another try.
-func ToMatrix(message *waE2E.Message) (*bridgev2.ConvertedMessage, error) {
+// context holds the files of the message, see [Files], and what it answers; nil is nothing. What the message does to an
+// earlier one is not looked for: see [ActionOf]. It becomes a notice, for when that one is not here.
+//
+// Each call returns a new value, which bridgev2 changes when it sends it: convert again for another try. Parts have the
+// same ids each time.
+func ToMatrix(message *waE2E.Message, context *Context) (*bridgev2.ConvertedMessage, error) {
+	if context == nil {
+		context = &Context{}
+	}
+	quote := ""
+	if context.ReplyTo == "" {
+		quote = quoteFor(message)
+	}
+	converted, err := convertMessage(message, context, quote)
+	if err != nil {
+		return nil, err
+	}
+	if context.ReplyTo != "" {
+		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: context.ReplyTo}
+	}
+	return converted, nil
+}
+
+// convertMessage puts the quote in front of the words if there are some, else behind the message.
+func convertMessage(message *waE2E.Message, context *Context, quote string) (*bridgev2.ConvertedMessage, error) {
+	if viewOnce(message) {
+		return noticeOnce(message, quote), nil
+	}
 	message = unwrap(message)
 	if text, ok := messageText(message); ok {
-		return convertText(text)
+		if strings.TrimSpace(markup.Clean(text)) == "" {
+			quote = ""
+		}
+		return convertText(quote+text, previewOf(message), context.file(0))
 	}
-	return convertOther(message)
+	if file := incomingFile(message); file != nil {
+		stored := context.file(0)
+		switch {
+		case stored == nil:
+			return Unfetched(message, "It could not be stored.", ""), nil
+		case file.msgType == event.MsgImage || file.msgType == event.MsgVideo || file.msgType == event.MsgFile:
+			return convertFile(file, stored, quote+file.caption), nil
+		default:
+			return withQuote(convertFile(file, stored, ""), quote), nil
+		}
+	}
+	switch {
+	case message.ContactMessage != nil, message.ContactsArrayMessage != nil:
+		return withQuote(convertContacts(message, context), quote), nil
+	case message.LocationMessage != nil:
+		return withQuote(convertLocation(message.LocationMessage, context), quote), nil
+	}
+	converted, err := convertOther(message)
+	if err != nil {
+		return nil, err
+	}
+	return withQuote(converted, quote), nil
 }
 
 // Kind names the kind of a message for the log: the field of the protobuf that it is in, such as "imageMessage".
@@ -45,40 +97,6 @@ func messageText(message *waE2E.Message) (text string, ok bool) {
 	default:
 		return "", false
 	}
-}
-
-// unwrap takes a message out of what says how it is to be treated: disappearing, viewed once, with a caption, sent from
-// another device and so on. It never returns nil.
-func unwrap(message *waE2E.Message) *waE2E.Message {
-	for range maxWrappers {
-		inner := wrapped(message)
-		if inner == nil {
-			break
-		}
-		message = inner
-	}
-	if message == nil {
-		message = &waE2E.Message{}
-	}
-	return message
-}
-
-// wrapped returns the message inside, nil if this one is not a wrapper. All wrappers but one have the same type, so
-// that those that are added to the protobuf later are found as well.
-func wrapped(message *waE2E.Message) (inner *waE2E.Message) {
-	message.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.Kind() != protoreflect.MessageKind {
-			return true
-		}
-		switch wrapper := value.Message().Interface().(type) {
-		case *waE2E.FutureProofMessage:
-			inner = wrapper.GetMessage()
-		case *waE2E.DeviceSentMessage:
-			inner = wrapper.GetMessage()
-		}
-		return inner == nil
-	})
-	return inner
 }
 
 // contentFields returns the names of the fields that are set, without those that only go with others, in the order of

@@ -1,0 +1,60 @@
+package portal
+
+import (
+	"slices"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/event"
+)
+
+// MessageMetadata is what is stored with every part of a message, besides what bridgev2 stores.
+type MessageMetadata struct {
+	// Placeholder: this part stands in the place of a message that could not be decrypted, or not be fetched.
+	Placeholder bool `json:"placeholder,omitempty"`
+	// Unfetched: the message is known, but its file could not be had. Goes with Placeholder.
+	Unfetched bool `json:"unfetched,omitempty"`
+	// Media: the part shows a file, and a text of its own as the caption.
+	Media bool `json:"media,omitempty"`
+	// EditedAt is when the sender edited the message for what this part shows now, in Unix milliseconds. 0 is never.
+	EditedAt int64 `json:"edited_at,omitempty"`
+	// Deleted: the sender deleted the message, and it is not to be shown if it comes again. See [Tombstone].
+	Deleted bool `json:"deleted,omitempty"`
+	// Shift: the part came after a placeholder that it could not be put in place of, so that its id is one higher.
+	Shift bool `json:"shift,omitempty"`
+}
+
+// NewMessageMetadata is for bridgev2's table of metadata types.
+func NewMessageMetadata() any { return &MessageMetadata{} }
+
+// metadataOf never returns nil.
+func metadataOf(part *database.Message) *MessageMetadata {
+	if metadata, ok := part.Metadata.(*MessageMetadata); ok && metadata != nil {
+		return metadata
+	}
+	return &MessageMetadata{}
+}
+
+// HasPlaceholder tells whether one of the parts stands in for a message that could not be decrypted or fetched.
+func HasPlaceholder(parts []*database.Message) bool { return slices.ContainsFunc(parts, isPlaceholder) }
+
+// IsUnfetched tells whether one of the parts stands in for a message whose file could not be had.
+func IsUnfetched(parts []*database.Message) bool { return slices.ContainsFunc(parts, isUnfetched) }
+
+// IsDeleted tells whether the sender deleted the message.
+func IsDeleted(parts []*database.Message) bool {
+	return slices.ContainsFunc(parts, func(part *database.Message) bool { return metadataOf(part).Deleted })
+}
+
+func isPlaceholder(part *database.Message) bool { return metadataOf(part).Placeholder }
+func isUnfetched(part *database.Message) bool   { return metadataOf(part).Unfetched }
+
+// Tombstone is what is stored of a message that was deleted before it came. It is not sent to the room.
+func Tombstone() *bridgev2.ConvertedMessage {
+	return &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
+		Type:       event.EventMessage,
+		Content:    &event.MessageEventContent{MsgType: event.MsgNotice, Mentions: &event.Mentions{}},
+		DBMetadata: &MessageMetadata{Deleted: true},
+		DontBridge: true,
+	}}}
+}
