@@ -107,7 +107,7 @@ func reactionAction(reaction *waE2E.ReactionMessage) (*Action, error) {
 	}
 	return &Action{
 		Kind: ActionReact, Target: target, Direction: direction,
-		Emoji: variationselector.Add(emoji), // as Matrix clients write it, so that they count equal ones together
+		Emoji: variationselector.Add(emoji), // as the Matrix specification wants it, so that clients count equal ones together
 		At:    unixMilli(reaction.GetSenderTimestampMS()),
 	}, nil
 }
