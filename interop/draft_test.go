@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,103 +14,6 @@ import (
 
 	"postern/interop"
 )
-
-// completer completes drafts when the test says so.
-type completer struct {
-	t     *testing.T
-	calls chan *completion
-	mu    sync.Mutex
-	// running holds the chats that a draft is being completed of.
-	running map[types.JID]bool
-}
-
-// completion is one call of Complete, which waits for the test.
-type completion struct {
-	interop.Draft
-	t      *testing.T
-	ctx    context.Context
-	answer chan completed
-}
-
-type completed struct {
-	message *waE2E.Message
-	err     error
-}
-
-func newCompleter(t *testing.T) *completer {
-	return &completer{t: t, calls: make(chan *completion, 100), running: make(map[types.JID]bool)}
-}
-
-func (c *completer) option(options *interop.Options) { options.Complete = c.complete }
-
-func (c *completer) complete(ctx context.Context, draft interop.Draft) (*waE2E.Message, error) {
-	c.mu.Lock()
-	if c.running[draft.Chat] {
-		c.t.Errorf("two drafts of %s are completed at once", draft.Chat)
-	}
-	c.running[draft.Chat] = true
-	c.mu.Unlock()
-	call := &completion{Draft: draft, t: c.t, ctx: ctx, answer: make(chan completed, 1)}
-	c.calls <- call
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.running, draft.Chat)
-	}()
-	select {
-	case answer := <-call.answer:
-		return answer.message, answer.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// next waits for a call, which must be for the id.
-func (c *completer) next(id string) *completion {
-	c.t.Helper()
-	select {
-	case call := <-c.calls:
-		if call.ID != id || call.Ref != "ref of "+id || string(call.Data) != "draft of "+id {
-			c.t.Fatalf("got %+v, want %s", call.Draft, id)
-		}
-		return call
-	case <-time.After(patience):
-		c.t.Fatalf("draft %s was not to be completed", id)
-		return nil
-	}
-}
-
-// none fails the test if there are calls that it did not wait for.
-func (c *completer) none() {
-	c.t.Helper()
-	select {
-	case call := <-c.calls:
-		c.t.Errorf("draft %s was to be completed again", call.ID)
-	default:
-	}
-}
-
-func (c *completion) succeed() { c.answer <- completed{message: text("text of " + c.ID)} }
-
-func (c *completion) fail(err error) { c.answer <- completed{err: err} }
-
-func (s *subject) sendDraft(chat types.JID, id string) {
-	s.t.Helper()
-	if err := s.SendDraft(context.Background(), chat, id, []byte("draft of "+id), "ref of "+id); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// wantSent waits for a message, acknowledges it and waits for its result.
-func (c *contact) wantSent(s *subject, l *link, id string) {
-	c.t.Helper()
-	node := l.next("message")
-	if got := c.open(s, node, 0); got != "text of "+id || node.Attrs["id"] != id {
-		c.t.Fatalf("got %q as %v, want %s", got, node.Attrs["id"], id)
-	}
-	l.ack(node, 0)
-	s.wantResult(id, nil)
-}
 
 func TestDraftIsCompletedAndItsChatWaits(t *testing.T) {
 	drafts := newCompleter(t)
@@ -269,62 +171,6 @@ func TestDraftsAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// TestReconnectDoesNotStartADraftTwice has the channel go down while a draft is completed: it goes on, and what was sent
-// before it is sent again without waiting for it.
-func TestReconnectDoesNotStartADraftTwice(t *testing.T) {
-	drafts := newCompleter(t)
-	p, s, l := started(t, drafts.option)
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	l.answerAlso(answers(bob))
-	s.send(bobJID, "A")
-	s.sendDraft(bobJID, "B")
-	s.send(bobJID, "C")
-	call := drafts.next("B")
-	l.next("message") // A, without an ack
-	l.cut()
-	l = p.login()
-	bob.wantSent(s, l, "A")
-	l.sync()
-	drafts.none()
-	call.succeed()
-	bob.wantSent(s, l, "B")
-	bob.wantSent(s, l, "C")
-	drafts.none()
-}
-
-func TestDraftCompletedWhileTheChannelIsDownIsSentOnTheNext(t *testing.T) {
-	drafts := newCompleter(t)
-	stored := make(chan struct{}, 1)
-	p, s, l := started(t, drafts.option, func(o *interop.Options) { o.Store = &announcingStore{o.Store, stored} })
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	call := drafts.next("A")
-	l.cut()
-	l = p.accept() // and lets the client wait for its login
-	call.succeed()
-	<-stored
-	s.send(bobJID, "B")
-	l.cut()
-	l = p.login()
-	bob.wantSent(s, l, "A")
-	bob.wantSent(s, l, "B")
-	drafts.none()
-}
-
-// announcingStore tells when a draft was completed.
-type announcingStore struct {
-	interop.Store
-	stored chan struct{}
-}
-
-func (s *announcingStore) CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error {
-	err := s.Store.CompleteOutgoing(ctx, id, plaintext)
-	s.stored <- struct{}{}
-	return err
-}
-
 // TestRefusedMessageBeforeADraftKeepsItsPlace has the one before refused for now while the draft is completed.
 func TestRefusedMessageBeforeADraftKeepsItsPlace(t *testing.T) {
 	drafts := newCompleter(t)
@@ -343,94 +189,6 @@ func TestRefusedMessageBeforeADraftKeepsItsPlace(t *testing.T) {
 	}
 	bob.wantSent(s, l, "A")
 	bob.wantSent(s, l, "B")
-}
-
-func TestStopCancelsAndWaitsForTheDraft(t *testing.T) {
-	drafts := newCompleter(t)
-	p, s, l := started(t, drafts.option)
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	s.send(bobJID, "B")
-	call := drafts.next("A")
-	s.stop()
-	if call.ctx.Err() == nil {
-		t.Error("the context has not ended")
-	}
-	drafts.mu.Lock()
-	if len(drafts.running) > 0 {
-		t.Error("stopped while the draft was being completed")
-	}
-	drafts.mu.Unlock()
-	s.events.none()
-	l.waitClosed()
-	s.Start()
-	l = p.login()
-	drafts.next("A").succeed()
-	bob.wantSent(s, l, "A")
-	bob.wantSent(s, l, "B")
-}
-
-// TestDraftThatIsReadyWhenTheClientStopsIsKept completes a draft although the context ended.
-func TestDraftThatIsReadyWhenTheClientStopsIsKept(t *testing.T) {
-	began, calls := make(chan struct{}), 0
-	p, s, _ := started(t, func(o *interop.Options) {
-		o.Complete = func(ctx context.Context, draft interop.Draft) (*waE2E.Message, error) {
-			calls++
-			close(began)
-			<-ctx.Done()
-			return text("text of " + draft.ID), nil
-		}
-	})
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	<-began
-	s.stop()
-	s.Start()
-	bob.wantSent(s, p.login(), "A")
-	if calls != 1 {
-		t.Errorf("the draft was completed %d times", calls)
-	}
-}
-
-// TestKilledBeforeTheDraftWasStored has it completed again, and sent once.
-func TestKilledBeforeTheDraftWasStored(t *testing.T) {
-	drafts := newCompleter(t)
-	p, s, l := started(t, drafts.option, mortal)
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	s.send(bobJID, "B")
-	call := drafts.next("A")
-	s.options.Store.(*mortalStore).die()
-	call.succeed()
-	l.lax = true
-	s = s.kill()
-	s.Start()
-	l = p.login()
-	drafts.next("A").succeed()
-	bob.wantSent(s, l, "A")
-	bob.wantSent(s, l, "B")
-	s.waitState("A", interop.OutgoingSent)
-}
-
-// TestKilledAfterTheDraftWasStored does not complete it again.
-func TestKilledAfterTheDraftWasStored(t *testing.T) {
-	drafts := newCompleter(t)
-	p, s, l := started(t, drafts.option, mortal)
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	l.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	drafts.next("A").succeed()
-	l.next("message") // without an ack
-	l.lax = true
-	s = s.kill()
-	s.Start()
-	l = p.login()
-	bob.wantSent(s, l, "A")
-	drafts.none()
 }
 
 func TestStoreInTroubleWhileCompleting(t *testing.T) {
@@ -458,59 +216,6 @@ func (s *flakyCompletion) CompleteOutgoing(ctx context.Context, id types.Message
 		return errStoreDown
 	}
 	return s.Store.CompleteOutgoing(ctx, id, plaintext)
-}
-
-// TestDraftThatWasLoadedBeforeItWasCompletedIsNotCompletedAgain has a reading of the outbox overtaken by the completion.
-func TestDraftThatWasLoadedBeforeItWasCompletedIsNotCompletedAgain(t *testing.T) {
-	drafts := newCompleter(t)
-	store := &slowReader{Store: newStore()}
-	p, s, l := started(t, drafts.option, func(o *interop.Options) { o.Store = store })
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
-	s.sendDraft(bobJID, "A")
-	call := drafts.next("A")
-	loaded, release := make(chan struct{}), make(chan struct{})
-	store.delay(func(messages []interop.Outgoing) {
-		if len(messages) > 0 {
-			store.delay(nil)
-			close(loaded)
-			<-release
-		}
-	})
-	l.cut() // the next connection reads from the first message on
-	l = p.login()
-	<-loaded
-	call.succeed()
-	for s.Completing() > 0 {
-		runtime.Gosched()
-	}
-	close(release)
-	bob.wantSent(s, l, "A")
-	drafts.none()
-}
-
-// slowReader does something between reading pending messages and returning them.
-type slowReader struct {
-	interop.Store
-	mu   sync.Mutex
-	hook func(messages []interop.Outgoing)
-}
-
-func (s *slowReader) delay(hook func(messages []interop.Outgoing)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hook = hook
-}
-
-func (s *slowReader) PendingMessages(ctx context.Context, after int64, limit int) ([]interop.Outgoing, error) {
-	messages, err := s.Store.PendingMessages(ctx, after, limit)
-	s.mu.Lock()
-	hook := s.hook
-	s.mu.Unlock()
-	if hook != nil {
-		hook(messages)
-	}
-	return messages, err
 }
 
 // TestDraftsUnderLoad sends drafts and messages to two contacts from two goroutines over a channel that breaks.
