@@ -27,6 +27,7 @@ type Config struct {
 	Listen         string    `yaml:"listen"`
 	Control        string    `yaml:"control"`
 	Database       string    `yaml:"database"`
+	MediaDir       string    `yaml:"media_dir"` // empty is a folder named media beside the database
 	RootKeyFile    string    `yaml:"root_key_file"`
 	Product        Product   `yaml:"product"`
 	MinimumVersion Version   `yaml:"minimum_version"`
@@ -38,6 +39,23 @@ type Partner struct {
 	Integrator uint16 `yaml:"integrator"`
 	Issuer     string `yaml:"issuer"`
 	Audience   string `yaml:"audience"`
+	MediaURL   string `yaml:"media_url"` // empty is below the issuer
+}
+
+// mediaBase is what a partner's storage references are below.
+func (p Partner) mediaBase() string {
+	if p.MediaURL == "" {
+		return p.Issuer + "/media"
+	}
+	return p.MediaURL
+}
+
+// mediaDir is the folder for uploaded files.
+func (c *Config) mediaDir() string {
+	if c.MediaDir == "" {
+		return filepath.Join(filepath.Dir(c.Database), "media")
+	}
+	return c.MediaDir
 }
 
 // maxConfig bounds the config file, in bytes.
@@ -56,8 +74,8 @@ func LoadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, file := range []*string{&config.Database, &config.RootKeyFile} {
-		if !filepath.IsAbs(*file) {
+	for _, file := range []*string{&config.Database, &config.MediaDir, &config.RootKeyFile} {
+		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(filepath.Dir(path), *file)
 		}
 	}
@@ -99,9 +117,12 @@ func (c *Config) validate() error {
 	seen := make(map[uint16]bool)
 	for i := range c.Partners {
 		p := &c.Partners[i]
-		p.Issuer = strings.TrimSuffix(p.Issuer, "/")
-		if issuer, err := url.Parse(p.Issuer); err != nil || issuer.Host == "" || (issuer.Scheme != "http" && issuer.Scheme != "https") {
+		p.Issuer, p.MediaURL = strings.TrimSuffix(p.Issuer, "/"), strings.TrimSuffix(p.MediaURL, "/")
+		if !isWebAddress(p.Issuer) {
 			complain("partners[%d].issuer: %q is not an http or https URL", i, p.Issuer)
+		}
+		if p.MediaURL != "" && !isWebAddress(p.MediaURL) {
+			complain("partners[%d].media_url: %q is not an http or https URL", i, p.MediaURL)
 		}
 		if p.Integrator == 0 || seen[p.Integrator] {
 			complain("partners[%d].integrator: must be a number from 1 to 65535 that no other partner has", i)
@@ -112,6 +133,11 @@ func (c *Config) validate() error {
 		seen[p.Integrator] = true
 	}
 	return errors.Join(problems...)
+}
+
+func isWebAddress(text string) bool {
+	address, err := url.Parse(text)
+	return err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
 }
 
 // Product is the service that the sandbox plays.

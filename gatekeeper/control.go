@@ -49,6 +49,8 @@ func (s *Server) controlHandler() http.Handler {
 		"POST /faults/expire-tokens":                  s.controlExpireTokens,
 		"POST /faults/clock":                          s.controlClock,
 		"POST /faults/prekeys-low":                    s.controlPreKeysLow,
+		"POST /faults/media":                          s.controlMediaFault,
+		"DELETE /media":                               s.controlForgetMedia,
 	} {
 		mux.Handle(pattern, s.controlled(verb))
 	}

@@ -66,7 +66,7 @@ func (s *Server) accountNamed(r *http.Request, name string) (*user, error) {
 func (s *Server) controlInfo(*http.Request) (any, error) {
 	root := s.RootKey()
 	return map[string]any{
-		"url": s.URL(), "enlist_url": s.EnlistURL(), "chat_url": s.ChatURL(), "root_key": hex.EncodeToString(root[:]),
+		"url": s.URL(), "enlist_url": s.EnlistURL(), "chat_url": s.ChatURL(), "media_url": s.URL(), "root_key": hex.EncodeToString(root[:]),
 		"connections": len(s.hub.all()),
 	}, nil
 }

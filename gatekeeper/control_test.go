@@ -58,6 +58,10 @@ func TestControlRefusesBadRequests(t *testing.T) {
 		{"POST", "/faults/corrupt", `{"account":"nobody"}`, 404},
 		{"POST", "/faults/corrupt", `{"account":"4915112345678","count":-1}`, 400},
 		{"POST", "/faults/prekeys-low", `{"account":"4915112345678","left":-1}`, 400},
+		{"POST", "/faults/media", `{"mode":"burn"}`, 400},
+		{"POST", "/faults/media", `{"mode":"flip","times":-1}`, 400},
+		{"POST", "/faults/media", `{"mode":""}`, 200},
+		{"DELETE", "/media", "", 200},
 		{"POST", "/faults/drop", `{"account":"nobody"}`, 404},
 		{"POST", "/faults/unknown", `{}`, 404},
 		{"GET", "/faults/drop", "", 405},
@@ -85,11 +89,12 @@ func TestControlListsPartnersUsers(t *testing.T) {
 		t.Errorf("got %+v", list)
 	}
 	var info struct {
-		RootKey string `json:"root_key"`
-		ChatURL string `json:"chat_url"`
+		RootKey  string `json:"root_key"`
+		ChatURL  string `json:"chat_url"`
+		MediaURL string `json:"media_url"`
 	}
 	p.control("GET", "/info", nil, &info)
-	if root := p.RootKey(); info.RootKey != fmt.Sprintf("%x", root[:]) || info.ChatURL != p.ChatURL() {
+	if root := p.RootKey(); info.RootKey != fmt.Sprintf("%x", root[:]) || info.ChatURL != p.ChatURL() || info.MediaURL != p.URL() {
 		t.Errorf("got %+v", info)
 	}
 	p.control("DELETE", "/accounts/"+wire.FormatJID(p.aliceJID), nil, nil)

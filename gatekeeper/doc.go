@@ -19,7 +19,7 @@
 // An account in an answer is {"jid", "lid", "user_visible_id", "name", "third_party", "devices": [numbers that have
 // keys], "connected": [numbers]}. "lid" is what WhatsApp clients write to; for a partner's user it is the alias.
 //
-//	GET    /info                                {"url", "enlist_url", "chat_url", "root_key": hex, "connections"}
+//	GET    /info                                {"url", "enlist_url", "chat_url", "media_url", "root_key": hex, "connections"}
 //	POST   /accounts                            {"phone", "name", "third_party": true} makes a WhatsApp user; an account
 //	GET    /accounts/{account}                  an account
 //	PATCH  /accounts/{account}                  {"name"?, "third_party"?} changes it; an account
@@ -29,6 +29,7 @@
 //	DELETE /accounts/{account}/devices/{number} removes it
 //	PUT    /accounts/{account}/picture          the body is the picture, up to 1 MiB; {"id"}
 //	DELETE /accounts/{account}/picture
+//	DELETE /media                               forgets all uploaded files, as if they had expired; {"files": n}
 //	GET    /interop                             {"accounts": [partners' users]}
 //	GET    /saw?after=0&limit=1000&wait=0       {"saw": [...]}: what happened after record number "after", in order. With
 //	                                            wait, up to that many seconds (60 at most) until there is something.
@@ -38,7 +39,11 @@
 //	                                            "message", "message retry", "message refused", "receipt", "receipt read",
 //	                                            "receipt played", "receipt retry", "chatstate composing", "chatstate
 //	                                            paused", "presence available", "iq <xmlns> <type>", "leave",
-//	                                            "unexpected ..." for what no handler knows.
+//	                                            "unexpected ..." for what no handler knows. For files: "media upload",
+//	                                            "media download" of an uploaded one, "media partner download" of a
+//	                                            partner's one. The id is the file's reference, the size what was
+//	                                            transferred. What went wrong stands behind the kind: a status, the
+//	                                            fault, or "cut" for a partner that failed in the middle.
 //
 // Faults. They stay until they are changed or used up, and are not stored.
 //
@@ -51,4 +56,9 @@
 //	POST /faults/expire-tokens  {"on"} takes every identity token at login for expired
 //	POST /faults/clock          {"offset_seconds"} moves the gatekeeper's clock, and removes what is too old then
 //	POST /faults/prekeys-low    {"account", "left"} tells its devices that so many prekeys are left
+//	POST /faults/media          {"mode", "times": 1} spoils the next downloads of uploaded files by partners. Modes:
+//	                            "truncate" (cuts the connection in the middle), "flip" (changes one bit), "missing" (404),
+//	                            "error" (503), "lie-longer" and "lie-shorter" (16 bytes more or less than there were),
+//	                            "slow" (stands still in the middle until another fault is set), "" (none). WhatsApp's
+//	                            own clients, which send an Origin header, are spared
 package gatekeeper

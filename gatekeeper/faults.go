@@ -25,6 +25,11 @@ type faults struct {
 	// corrupt counts, for each receiving account, the ciphertexts that will be spoiled.
 	corrupt map[types.JID]int
 	outage  bool
+	// media is what goes wrong with the next mediaLeft downloads of files by partners. mediaLifted is closed and replaced
+	// with it.
+	media       mediaFault
+	mediaLeft   int
+	mediaLifted chan struct{}
 }
 
 // refuse makes the next logins of an account fail, or of all if account is empty.

@@ -154,9 +154,11 @@ func FuzzControlBody(f *testing.F) {
 	f.Add(uint8(5), []byte(`{"account":"4915112345678","count":1}`))
 	f.Add(uint8(6), []byte(`{"account":"4915112345678","code":503,"conflict":"replaced"}`))
 	f.Add(uint8(7), []byte(`{"offset_seconds":5}`))
+	f.Add(uint8(8), []byte(`{"mode":"flip","times":2}`))
 	verbs := []struct{ method, path string }{
 		{"POST", "/accounts"}, {"PATCH", "/accounts/4915112345678"}, {"POST", "/accounts/4915112345678/devices"}, {"POST", "/faults/refuse-logins"},
 		{"POST", "/faults/acks"}, {"POST", "/faults/corrupt"}, {"POST", "/faults/stream-error"}, {"POST", "/faults/clock"},
+		{"POST", "/faults/media"},
 	}
 	f.Fuzz(func(t *testing.T, verb uint8, body []byte) {
 		chosen := verbs[int(verb)%len(verbs)]

@@ -30,11 +30,14 @@ func (s *Server) keepHouse() {
 	}
 }
 
-// tidy drops mail and message ids after 30 days, un-enlists partners' users who did not connect for as long, and drops
+// tidy drops mail, message ids and files after 30 days, un-enlists partners' users who did not connect for as long, and drops
 // the oldest records of what was seen.
 func (s *Server) tidy(ctx context.Context) error {
 	before := s.clock.unix() - state.Retention
 	if err := s.state.DropExpired(ctx, before); err != nil {
+		return err
+	}
+	if err := s.media.dropBefore(time.Unix(before, 0)); err != nil {
 		return err
 	}
 	accounts, err := s.state.InteropAccounts(ctx)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +27,10 @@ import (
 type partner struct {
 	*httptest.Server
 	key *rsa.PrivateKey
+
+	mu    sync.Mutex
+	files map[string]http.HandlerFunc // by storage reference; guarded by mu
+	asked []string                    // the paths of what was fetched below /media; guarded by mu
 }
 
 // partnerKey is made once: making RSA keys is slow.
@@ -37,13 +43,43 @@ var partnerKey = sync.OnceValue(func() *rsa.PrivateKey {
 })
 
 func newPartner(tb testing.TB) *partner {
-	p := &partner{key: partnerKey()}
+	p := &partner{key: partnerKey(), files: make(map[string]http.HandlerFunc)}
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if reference, ok := strings.CutPrefix(r.URL.Path, "/media/"); ok {
+			p.serveFile(w, r, reference)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(set)
 	}))
 	tb.Cleanup(p.Close)
 	return p
+}
+
+// keep makes the partner answer with a file of its own.
+func (p *partner) keep(reference string, serve http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files[reference] = serve
+}
+
+func (p *partner) serveFile(w http.ResponseWriter, r *http.Request, reference string) {
+	p.mu.Lock()
+	p.asked = append(p.asked, r.URL.Path)
+	serve := p.files[reference]
+	p.mu.Unlock()
+	if serve == nil {
+		http.NotFound(w, r)
+		return
+	}
+	serve(w, r)
+}
+
+// wasAsked returns the paths of the files that were fetched.
+func (p *partner) wasAsked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.asked)
 }
 
 // token signs an identity token; change may alter its claims.

@@ -9,11 +9,7 @@ import (
 	"postern/gatekeeper/state"
 )
 
-const (
-	picturePath = "/pictures/"
-	// mediaTTL is how long a client may use the answer about media hosts, in seconds.
-	mediaTTL = 3600
-)
+const picturePath = "/pictures/"
 
 // handlePictureGet tells where a user's profile picture is.
 func (c *session) handlePictureGet(iq *waBinary.Node) ([]waBinary.Node, error) {
@@ -60,16 +56,7 @@ func (c *session) handlePictureGet(iq *waBinary.Node) ([]waBinary.Node, error) {
 	}}}, nil
 }
 
-// handleMediaConn tells where media is. Files other than pictures are not hosted.
-func (c *session) handleMediaConn(*waBinary.Node) ([]waBinary.Node, error) {
-	return []waBinary.Node{{
-		Tag:     "media_conn",
-		Attrs:   waBinary.Attrs{"auth": "sandbox", "ttl": mediaTTL, "auth_ttl": mediaTTL, "max_buckets": "12"},
-		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": c.server.publicAddress()}}},
-	}}, nil
-}
-
-// servePicture is the media host.
+// servePicture is the host of profile pictures.
 func (s *Server) servePicture(w http.ResponseWriter, r *http.Request) {
 	content, err := s.state.PictureByID(r.Context(), cut(r.PathValue("id"), maxID))
 	if errors.Is(err, state.ErrUnknown) {

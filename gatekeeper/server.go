@@ -39,6 +39,9 @@ type Server struct {
 	clock    clock
 	faults   faults
 	hub      *hub
+	// mediaStall is how long the transfer of a file may stand still.
+	mediaStall  time.Duration
+	mediaClient *http.Client
 	// devices is held while a device number is chosen.
 	devices sync.Mutex
 	started sync.Once
@@ -46,6 +49,7 @@ type Server struct {
 
 	// What Start makes.
 	state           *state.State
+	media           *mediaStore
 	directory       *directory
 	verifier        *token.Verifier
 	public, control net.Listener
@@ -70,6 +74,7 @@ func New(config *Config, log zerolog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: *config, log: log, identity: newIdentity(root), hub: newHub(), quit: make(chan struct{})}
+	s.mediaStall, s.mediaClient = defaultMediaStall, newMediaClient()
 	s.background, s.cancel = context.WithCancel(log.WithContext(context.Background()))
 	return s, nil
 }
@@ -110,17 +115,20 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.media, err = openMediaStore(s.config.mediaDir(), s.clock.now); err != nil {
+		return errors.Join(err, s.state.Close())
+	}
 	partners := make([]token.Partner, len(s.config.Partners))
 	for i, partner := range s.config.Partners {
-		partners[i] = token.Partner(partner)
+		partners[i] = token.Partner{Integrator: partner.Integrator, Issuer: partner.Issuer, Audience: partner.Audience}
 	}
 	s.verifier = token.NewVerifier(partners, &http.Client{Timeout: fetchTimeout}, s.clock.now)
 	s.directory = newDirectory(s.state)
 	if s.public, err = net.Listen("tcp", s.config.Listen); err != nil {
-		return errors.Join(fmt.Errorf("failed to listen for clients: %w", err), s.state.Close())
+		return errors.Join(fmt.Errorf("failed to listen for clients: %w", err), s.closeStores())
 	}
 	if s.control, err = net.Listen("tcp", s.config.Control); err != nil {
-		return errors.Join(fmt.Errorf("failed to listen for control: %w", err), s.public.Close(), s.state.Close())
+		return errors.Join(fmt.Errorf("failed to listen for control: %w", err), s.public.Close(), s.closeStores())
 	}
 	s.serve(faultyListener{s.public, &s.faults}, s.publicHandler())
 	s.serve(s.control, s.controlHandler())
@@ -137,6 +145,9 @@ func (s *Server) publicHandler() http.Handler {
 	})
 	mux.HandleFunc("GET "+chatPath, s.serveChat)
 	mux.HandleFunc("GET "+picturePath+"{id}", s.servePicture)
+	mux.HandleFunc("POST /mms/{kind}/{token}", s.serveUpload)
+	mux.HandleFunc("GET /v/", s.serveMedia)
+	mux.HandleFunc("GET /interop/", s.servePartnerMedia)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.faults.isOut() {
 			panic(http.ErrAbortHandler) // cuts a connection that was open before the outage
@@ -203,8 +214,11 @@ func (s *Server) stop(ctx context.Context) error {
 		}
 	}
 	s.work.Wait()
-	return errors.Join(append(problems, s.state.Close())...)
+	s.mediaClient.CloseIdleConnections()
+	return errors.Join(append(problems, s.closeStores())...)
 }
+
+func (s *Server) closeStores() error { return errors.Join(s.state.Close(), s.media.close()) }
 
 // note keeps a record of what the gatekeeper saw.
 func (s *Server) note(record state.Saw) {

@@ -66,6 +66,7 @@ func (s *sandbox) whatsmeowOf(phone, name string) *device {
 	}
 	d := &device{Client: whatsmeow.NewClient(store, waLog.Noop), tb: s.tb, lid: lid.ToNonAD(), change: make(chan struct{})}
 	d.SetWebsocketHTTPClient(&http.Client{Transport: sandboxTransport{strings.TrimPrefix(s.URL(), "http://")}})
+	d.SetMediaHTTPClient(&http.Client{Transport: sandboxTransport{strings.TrimPrefix(s.URL(), "http://")}})
 	d.EnableDecryptedEventBuffer = true
 	d.SynchronousAck = true
 	d.SetForceActiveDeliveryReceipts(true)
