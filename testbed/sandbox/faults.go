@@ -20,3 +20,31 @@ func (s *Server) RefuseLogins(ctx context.Context, account string, code, times i
 func (s *Server) Drop(ctx context.Context, account string) error {
 	return s.ask(ctx, http.MethodPost, "/faults/drop", map[string]any{"account": account}, nil)
 }
+
+// MediaFault is what goes wrong with a partner's download of a file.
+type MediaFault string
+
+const (
+	MediaNoFault   MediaFault = ""
+	MediaTruncated MediaFault = "truncate"    // the connection ends in the middle
+	MediaFlipped   MediaFault = "flip"        // one bit is not what it was
+	MediaMissing   MediaFault = "missing"     // 404
+	MediaLonger    MediaFault = "lie-longer"  // there is more than the message says
+	MediaShorter   MediaFault = "lie-shorter" // there is less
+	MediaSlow      MediaFault = "slow"        // nothing more comes after the first half, until another fault is set
+	MediaError     MediaFault = "error"       // 503
+)
+
+// SpoilMedia makes partners' next downloads of files go wrong. WhatsApp's own clients are spared.
+func (s *Server) SpoilMedia(ctx context.Context, fault MediaFault, times int) error {
+	return s.ask(ctx, http.MethodPost, "/faults/media", map[string]any{"mode": fault, "times": times}, nil)
+}
+
+// ForgetMedia removes all files that were uploaded, as if they had expired, and returns how many it were.
+func (s *Server) ForgetMedia(ctx context.Context) (int, error) {
+	var answer struct {
+		Files int `json:"files"`
+	}
+	err := s.ask(ctx, http.MethodDelete, "/media", nil, &answer)
+	return answer.Files, err
+}

@@ -100,6 +100,9 @@ func (s *Server) EnlistURL() *url.URL { return s.address("http", enlistPath) }
 // ChatURL is the chat server's websocket.
 func (s *Server) ChatURL() *url.URL { return s.address("ws", chatPath) }
 
+// MediaURL is the base of the media host.
+func (s *Server) MediaURL() *url.URL { return s.address("http", "") }
+
 func (s *Server) address(scheme, path string) *url.URL {
 	return &url.URL{Scheme: scheme, Host: process.Loopback(s.port), Path: path}
 }

@@ -121,7 +121,8 @@ func (d *Device) install(ctx context.Context, register func(*store.Device) error
 
 	background, cancel := context.WithCancel(context.Background())
 	client := whatsmeow.NewClient(device, log)
-	client.SetWebsocketHTTPClient(&http.Client{Transport: sandboxTransport{d.options.ChatURL, http.DefaultTransport}})
+	client.SetWebsocketHTTPClient(&http.Client{Transport: chatTransport{d.options.ChatURL, http.DefaultTransport}})
+	client.SetMediaHTTPClient(&http.Client{Transport: mediaTransport{d.options.ChatURL, http.DefaultTransport}})
 	client.BackgroundEventCtx = background
 	client.EnableDecryptedEventBuffer = true
 	client.SynchronousAck = true

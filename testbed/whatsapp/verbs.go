@@ -18,9 +18,14 @@ func (d *Device) SendText(ctx context.Context, to types.JID, text string) (types
 
 // Send writes a message of any kind and returns its id when the gatekeeper has it.
 func (d *Device) Send(ctx context.Context, to types.JID, message *waE2E.Message) (types.MessageID, error) {
+	return d.SendRaw(ctx, to, message, d.Client.GenerateMessageID())
+}
+
+// SendRaw is Send with an id that the caller chose, such as one that was used before.
+func (d *Device) SendRaw(ctx context.Context, to types.JID, message *waE2E.Message, id types.MessageID) (types.MessageID, error) {
 	d.turn.Lock()
 	defer d.turn.Unlock()
-	sent, err := d.Client.SendMessage(ctx, to, message, whatsmeow.SendRequestExtra{ID: d.Client.GenerateMessageID()})
+	sent, err := d.Client.SendMessage(ctx, to, message, whatsmeow.SendRequestExtra{ID: id})
 	if err != nil {
 		return "", fmt.Errorf("failed to send as %s: %w", d.JID(), err)
 	}

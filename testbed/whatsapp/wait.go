@@ -31,9 +31,16 @@ func (d *Device) WaitAfter(ctx context.Context, mark record.Mark, what string, m
 
 // WaitMessage waits for a message whose text contains the words.
 func (d *Device) WaitMessage(ctx context.Context, words string) (*events.Message, error) {
-	evt, err := d.WaitAfter(ctx, 0, "message with "+words, func(evt any) bool {
+	return d.WaitMessageWhere(ctx, "message with "+words, func(message *events.Message) bool {
+		return strings.Contains(Text(message.Message), words)
+	})
+}
+
+// WaitMessageWhere waits for a message that matches. what names it in an error.
+func (d *Device) WaitMessageWhere(ctx context.Context, what string, match func(*events.Message) bool) (*events.Message, error) {
+	evt, err := d.WaitAfter(ctx, 0, what, func(evt any) bool {
 		message, ok := evt.(*events.Message)
-		return ok && strings.Contains(Text(message.Message), words)
+		return ok && match(message)
 	})
 	if err != nil {
 		return nil, err
