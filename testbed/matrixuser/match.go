@@ -18,6 +18,60 @@ func MessageIn(room id.RoomID, sender id.UserID, words string) func(*event.Event
 	}
 }
 
+// NoticeIn is MessageIn for notices, which bots write.
+func NoticeIn(room id.RoomID, sender id.UserID, words string) func(*event.Event) bool {
+	match := MessageIn(room, sender, words)
+	return func(evt *event.Event) bool { return match(evt) && evt.Content.AsMessage().MsgType == event.MsgNotice }
+}
+
+// FileIn matches a message of the type, such as m.image, that has an encrypted file.
+func FileIn(room id.RoomID, sender id.UserID, kind event.MessageType) func(*event.Event) bool {
+	match := MessageIn(room, sender, "")
+	return func(evt *event.Event) bool {
+		return match(evt) && evt.Content.AsMessage().MsgType == kind && evt.Content.AsMessage().File != nil
+	}
+}
+
+// StickerIn matches a sticker that is an encrypted file.
+func StickerIn(room id.RoomID, sender id.UserID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.MessageEventContent)
+		return ok && evt.Type == event.EventSticker && inRoom(evt, room, sender) && content.File != nil
+	}
+}
+
+// ReplyTo matches a message that answers the event.
+func ReplyTo(about id.EventID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.MessageEventContent)
+		return ok && content.RelatesTo.GetReplyTo() == about
+	}
+}
+
+// EditOf matches a message that replaces the event.
+func EditOf(about id.EventID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.MessageEventContent)
+		return ok && content.RelatesTo.GetReplaceID() == about
+	}
+}
+
+// ReactionTo matches a reaction to the event. An empty emoji is any.
+func ReactionTo(about id.EventID, emoji string) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.ReactionEventContent)
+		return ok && content.RelatesTo.GetAnnotationID() == about && (emoji == "" || content.RelatesTo.Key == emoji)
+	}
+}
+
+// RedactionOf matches a redaction of the event.
+func RedactionOf(about id.EventID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.RedactionEventContent)
+		return ok && (evt.Redacts == about || content.Redacts == about)
+	}
+}
+
 // EventIn matches any event of the type in a room, sent by someone. An empty room or sender is any.
 func EventIn(room id.RoomID, sender id.UserID, kind event.Type) func(*event.Event) bool {
 	return func(evt *event.Event) bool { return evt.Type == kind && inRoom(evt, room, sender) }

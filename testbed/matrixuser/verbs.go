@@ -61,7 +61,12 @@ func (u *User) SendMarkdown(ctx context.Context, room id.RoomID, markdown string
 
 // Send writes a message.
 func (u *User) Send(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (id.EventID, error) {
-	sent, err := u.Client.SendMessageEvent(ctx, room, event.EventMessage, content)
+	return u.sendAs(ctx, room, event.EventMessage, content)
+}
+
+// sendAs sends an event of any type. In an encrypted room it is encrypted, unless it is a reaction.
+func (u *User) sendAs(ctx context.Context, room id.RoomID, kind event.Type, content any) (id.EventID, error) {
+	sent, err := u.Client.SendMessageEvent(ctx, room, kind, content)
 	if err != nil {
 		return "", fmt.Errorf("failed to send as %s: %w", u.ID(), err)
 	}
