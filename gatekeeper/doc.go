@@ -43,7 +43,8 @@
 //	                                            "media download" of an uploaded one, "media partner download" of a
 //	                                            partner's one. The id is the file's reference, the size what was
 //	                                            transferred. What went wrong stands behind the kind: a status, the
-//	                                            fault, or "cut" for a partner that failed in the middle.
+//	                                            fault, or "cut" for a partner that failed in the middle. A slow download
+//	                                            is recorded when it stands still and again when it ends.
 //
 // Faults. They stay until they are changed or used up, and are not stored.
 //

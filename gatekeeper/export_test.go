@@ -2,7 +2,8 @@ package gatekeeper
 
 import "time"
 
-const MaxMedia = maxMedia
-
-// SetMediaStall changes how long a transfer may stand still. Nothing may be transferred meanwhile.
-func (s *Server) SetMediaStall(stall time.Duration) { s.mediaStall = stall }
+// SetMediaLimits changes how large a file may be, and how long a transfer may stand still. Nothing may be transferred
+// meanwhile.
+func (s *Server) SetMediaLimits(size int64, stall time.Duration) {
+	s.mediaLimits = mediaLimits{size, stall}
+}

@@ -10,11 +10,17 @@ import (
 	"postern/gatekeeper/state"
 )
 
+// mediaLimits bound the transfer of a file, whoever brings it.
+type mediaLimits struct {
+	// size is that of the encrypted file, in bytes. WhatsApp's own documents go up to 2 GB; no test needs that.
+	size int64
+	// stall is how long a transfer may stand still. A whole one has no limit, as slow lines are no fault.
+	stall time.Duration
+}
+
+var defaultMediaLimits = mediaLimits{size: 256 << 20, stall: 20 * time.Second}
+
 const (
-	// maxMedia bounds an encrypted file, in bytes, whoever brings it. WhatsApp's own documents go up to 2 GB; no test needs that.
-	maxMedia = 256 << 20
-	// defaultMediaStall is how long a transfer may stand still. A whole one has no limit, as slow lines are no fault.
-	defaultMediaStall = 20 * time.Second
 	// mediaAuth is what clients of ours upload with. It proves nothing but that they asked for it.
 	mediaAuth = "sandbox"
 	// mediaTTL is how long a client may use the answer about media hosts, in seconds.
@@ -56,7 +62,7 @@ type patientWriter struct {
 }
 
 func (s *Server) patient(w http.ResponseWriter) *patientWriter {
-	return &patientWriter{ResponseWriter: w, control: http.NewResponseController(w), stall: s.mediaStall}
+	return &patientWriter{ResponseWriter: w, control: http.NewResponseController(w), stall: s.mediaLimits.stall}
 }
 
 func (w *patientWriter) Write(p []byte) (int, error) {

@@ -25,18 +25,22 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	var fault mediaFault
-	var lifted <-chan struct{}
+	var spoiled spoiledMedia
 	if r.Method == http.MethodGet && !byWhatsApp(r) {
-		fault, lifted = s.faults.nextMedia()
+		spoiled = s.faults.nextMedia()
 	}
 	answer := s.patient(w)
-	defer func() { s.noteMedia("download", string(fault), reference, answer.sent) }()
+	note := func() { s.noteMedia("download", string(spoiled.fault), reference, answer.sent) }
 	asFile(answer.Header())
-	if fault != "" {
-		s.serveFaulty(answer, r, file, size, fault, lifted)
-	} else {
+	whole := true
+	if spoiled.fault == "" {
 		http.ServeContent(answer, r, "", time.Time{}, file)
+	} else {
+		whole = s.serveFaulty(answer, r, file, size, spoiled, note)
+	}
+	note()
+	if !whole {
+		panic(http.ErrAbortHandler)
 	}
 	answer.finish()
 }

@@ -38,15 +38,21 @@ func (f *faults) setMedia(fault mediaFault, times int) {
 	f.media, f.mediaLeft, f.mediaLifted = fault, times, make(chan struct{})
 }
 
-// nextMedia returns what is to go wrong with a download, and counts it. The channel is closed when another fault is set.
-func (f *faults) nextMedia() (mediaFault, <-chan struct{}) {
+// spoiledMedia is what goes wrong with one download. lifted is closed when another fault is set.
+type spoiledMedia struct {
+	fault  mediaFault
+	lifted <-chan struct{}
+}
+
+// nextMedia returns what is to go wrong with a download, and counts it.
+func (f *faults) nextMedia() spoiledMedia {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.mediaLeft == 0 {
-		return "", nil
+		return spoiledMedia{}
 	}
 	f.mediaLeft--
-	return f.media, f.mediaLifted
+	return spoiledMedia{f.media, f.mediaLifted}
 }
 
 // controlMediaFault makes the next downloads of partners go wrong.
@@ -73,17 +79,17 @@ func (s *Server) controlForgetMedia(*http.Request) (any, error) {
 	return map[string]int{"files": removed}, nil
 }
 
-// serveFaulty answers with a file that has the fault. What the headers say is true of what is sent, but for faults that cut
-// the connection.
+// serveFaulty answers with a file that has the fault. What the headers say is true of what is sent, unless the answer ends
+// in the middle: then whole is false, and the connection has to be cut. standing is called when nothing more comes.
 func (s *Server) serveFaulty(
-	w *patientWriter, r *http.Request, file *os.File, size int64, fault mediaFault, lifted <-chan struct{},
-) {
+	w *patientWriter, r *http.Request, file *os.File, size int64, spoiled spoiledMedia, standing func(),
+) (whole bool) {
 	half := size / 2
 	send := func(size int64, content ...io.Reader) {
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 		_, _ = io.Copy(w, io.MultiReader(content...))
 	}
-	switch fault {
+	switch spoiled.fault {
 	case mediaMissing:
 		http.Error(w, http.StatusText(http.StatusNotFound), http.StatusNotFound)
 	case mediaError:
@@ -98,19 +104,21 @@ func (s *Server) serveFaulty(
 	case mediaTruncated:
 		send(size, io.LimitReader(file, half))
 		w.finish()
-		panic(http.ErrAbortHandler)
+		return false
 	case mediaSlow:
 		send(size, io.LimitReader(file, half))
 		w.finish()
+		standing()
 		select {
-		case <-lifted:
+		case <-spoiled.lifted:
 			send(size, file)
 		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
+			return false
 		case <-s.quit:
-			panic(http.ErrAbortHandler)
+			return false
 		}
 	}
+	return true
 }
 
 // flippedByte reads one byte of the file, with its lowest bit changed; none if the file ends before.

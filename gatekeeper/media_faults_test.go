@@ -66,7 +66,9 @@ func TestASlowDownloadGoesOnWhenTheFaultIsLifted(t *testing.T) {
 	if err == nil || !bytes.Equal(got, want[:500]) {
 		t.Errorf("impatient: %s, %d bytes, %v", response.Status, len(got), err)
 	}
-	s.waitSaw("media download slow")
+	if seen := s.waitSaw("media download slow"); seen.Size != 500 {
+		t.Errorf("the gatekeeper saw %+v", seen)
+	}
 	request, err := http.NewRequestWithContext(t.Context(), "GET", s.URL()+path, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (s *Server) servePartnerMedia(w http.ResponseWriter, r *http.Request) {
 func (s *Server) relay(w http.ResponseWriter, r *http.Request, url, reference string) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	stalled := time.AfterFunc(s.mediaStall, cancel)
+	stalled := time.AfterFunc(s.mediaLimits.stall, cancel)
 	defer stalled.Stop()
 	response, err := s.fetchMedia(ctx, r.Method, url)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, url, reference st
 		answer.Header().Set("Content-Length", strconv.FormatInt(response.ContentLength, 10))
 	}
 	answer.WriteHeader(http.StatusOK)
-	err = copyMedia(answer, response.Body, func() { stalled.Reset(s.mediaStall) })
+	err = copyMedia(answer, response.Body, s.mediaLimits.size, func() { stalled.Reset(s.mediaLimits.stall) })
 	if err != nil {
 		s.log.Warn().Err(err).Msg("Partner's file was not handed on")
 		s.noteMedia("partner download", "cut", reference, answer.sent)
@@ -81,7 +81,7 @@ func (s *Server) fetchMedia(ctx context.Context, method, url string) (*http.Resp
 	}
 	switch response.StatusCode {
 	case http.StatusOK:
-		if response.ContentLength > maxMedia {
+		if response.ContentLength > s.mediaLimits.size {
 			err = errMediaSize
 		}
 	case http.StatusNotFound, http.StatusGone:
@@ -95,9 +95,9 @@ func (s *Server) fetchMedia(ctx context.Context, method, url string) (*http.Resp
 	return response, nil
 }
 
-// copyMedia copies a file of at most maxMedia bytes and calls alive before every piece.
-func copyMedia(to io.Writer, from io.Reader, alive func()) error {
-	limited := &io.LimitedReader{R: from, N: maxMedia + 1}
+// copyMedia copies a file of at most so many bytes and calls alive before every piece.
+func copyMedia(to io.Writer, from io.Reader, size int64, alive func()) error {
+	limited := &io.LimitedReader{R: from, N: size + 1}
 	_, err := io.Copy(to, aliveReader{limited, alive})
 	if err == nil && limited.N == 0 {
 		err = errMediaSize

@@ -123,9 +123,9 @@ func TestAPartnersMediaHostFails(t *testing.T) {
 	}
 }
 
-func TestAPartnersFileThatEndsEarlyIsNotTakenForWhole(t *testing.T) {
+func TestAPartnersFileThatEndsEarlyOrNeverIsNotTakenForWhole(t *testing.T) {
 	s := start(t)
-	s.SetMediaStall(patience / 200)
+	s.SetMediaLimits(1<<20, patience/200)
 	release := make(chan struct{})
 	defer close(release)
 	s.partner.keep("cut", func(w http.ResponseWriter, _ *http.Request) {
@@ -162,7 +162,7 @@ func TestAPartnersFileThatEndsEarlyIsNotTakenForWhole(t *testing.T) {
 
 func TestAPartnerThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	s := start(t)
-	s.SetMediaStall(patience / 200)
+	s.SetMediaLimits(1<<20, patience/200)
 	release := make(chan struct{})
 	defer close(release)
 	s.partner.keep("never", func(http.ResponseWriter, *http.Request) { <-release })

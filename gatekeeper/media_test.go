@@ -18,8 +18,6 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-
-	"postern/gatekeeper"
 )
 
 func randomBytes(size int) []byte {
@@ -153,6 +151,8 @@ func TestAPartnerDownloadsAFileWholeOrInPart(t *testing.T) {
 
 func TestUploadsOfFilesAreRefused(t *testing.T) {
 	s := start(t)
+	const limit = 1 << 20
+	s.SetMediaLimits(limit, patience)
 	content := randomBytes(100)
 	for name, test := range map[string]struct {
 		path   string
@@ -164,7 +164,7 @@ func TestUploadsOfFilesAreRefused(t *testing.T) {
 		"another file":      {uploadPath("image", "sandbox", content), bytes.NewReader(content[1:]), 400},
 		"no hash":           {"/mms/image/x?auth=sandbox&token=x", bytes.NewReader(content), 400},
 		"two hashes":        {uploadPath("image", "sandbox", content) + "x", bytes.NewReader(content), 400},
-		"more than allowed": {uploadPath("image", "sandbox", content), io.LimitReader(zeros{}, gatekeeper.MaxMedia+1), 413},
+		"more than allowed": {uploadPath("image", "sandbox", content), io.LimitReader(zeros{}, limit+1), 413},
 	} {
 		response, err := http.Post(s.URL()+test.path, "", test.body)
 		if err != nil {
@@ -204,7 +204,7 @@ func (s *sandbox) mediaFiles() (names []string) {
 
 func TestAnUploadThatStandsStillIsGivenUp(t *testing.T) {
 	s := start(t)
-	s.SetMediaStall(patience / 200)
+	s.SetMediaLimits(1<<20, patience/200)
 	never, hold := io.Pipe()
 	defer hold.Close()
 	response, err := http.Post(s.URL()+uploadPath("image", "sandbox", nil), "", never)

@@ -45,12 +45,12 @@ func (s *Server) storeUpload(w http.ResponseWriter, r *http.Request) (reference 
 		return "", 0, http.StatusUnauthorized
 	case err != nil || len(hash) != sha256.Size || query.Get("token") != token:
 		return "", 0, http.StatusBadRequest
-	case r.ContentLength > maxMedia:
+	case r.ContentLength > s.mediaLimits.size:
 		return "", 0, http.StatusRequestEntityTooLarge
 	}
 	control := http.NewResponseController(w)
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	body := patientReader{body: http.MaxBytesReader(w, r.Body, maxMedia), control: control, stall: s.mediaStall}
+	body := patientReader{body: http.MaxBytesReader(w, r.Body, s.mediaLimits.size), control: control, stall: s.mediaLimits.stall}
 	reference, size, err = s.media.put(body, [sha256.Size]byte(hash))
 	var tooLarge *http.MaxBytesError
 	switch {

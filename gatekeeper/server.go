@@ -39,9 +39,9 @@ type Server struct {
 	clock    clock
 	faults   faults
 	hub      *hub
-	// mediaStall is how long the transfer of a file may stand still.
-	mediaStall  time.Duration
+	// mediaClient fetches files from partners.
 	mediaClient *http.Client
+	mediaLimits mediaLimits
 	// devices is held while a device number is chosen.
 	devices sync.Mutex
 	started sync.Once
@@ -74,7 +74,7 @@ func New(config *Config, log zerolog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: *config, log: log, identity: newIdentity(root), hub: newHub(), quit: make(chan struct{})}
-	s.mediaStall, s.mediaClient = defaultMediaStall, newMediaClient()
+	s.mediaClient, s.mediaLimits = newMediaClient(), defaultMediaLimits
 	s.background, s.cancel = context.WithCancel(log.WithContext(context.Background()))
 	return s, nil
 }
