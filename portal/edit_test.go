@@ -54,6 +54,9 @@ func TestEditOfATextChangesItOnce(t *testing.T) {
 	if newer := mustEdit(t, edit(5001, text("newest")), rows, nil); newer.ModifiedParts[0].Content.Body != "newest" {
 		t.Errorf("edit = %+v", newer)
 	}
+	if timeless := mustEdit(t, &portal.Action{Kind: portal.ActionEdit, Edited: text("when?")}, rows, nil); timeless.ModifiedParts[0].Content.Body != "when?" {
+		t.Errorf("edit = %+v", timeless)
+	}
 }
 
 // TestEditChangesTheNumberOfParts shortens a text and makes it long again. No part id is used twice: a homeserver would take

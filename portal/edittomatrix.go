@@ -18,8 +18,8 @@ const editNotice = "edit-"
 
 // ToMatrixEdit converts an edit by a contact. existing are all parts of the message, of which there is at least one.
 // original is the content of the event that shows the message's file, as it was first sent; nil if the message has none, or
-// it cannot be had any more: then a notice tells the new caption. context is as for [ToMatrix]. The action's time must
-// be set.
+// it cannot be had any more: then a notice tells the new caption. context is as for [ToMatrix]. An
+// action without a time counts as the newest, each time it comes: set one that stays.
 //
 // Only captions of files can be edited, not the files. Parts that an edit needs more of are added at the end, those it
 // needs no more are deleted. Each part notes the edit's time, so that the same edit again does what is left of it, and an
@@ -28,6 +28,9 @@ func ToMatrixEdit(
 	action *Action, existing []*database.Message, original *event.MessageEventContent, context *Context,
 ) (*bridgev2.ConvertedEdit, error) {
 	at := action.At.UnixMilli()
+	if action.At.IsZero() {
+		at = latestEdit(existing) + 1
+	}
 	switch {
 	case IsDeleted(existing):
 		return nil, ignored("edit of a deleted message")

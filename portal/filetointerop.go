@@ -52,8 +52,8 @@ func fileMessage(content *event.MessageEventContent, caption string) (*Outgoing,
 	}
 	attachment.Name = SafeFileName(content.GetFileName(), attachment.MimeType)
 	out := &Outgoing{Message: &waE2E.Message{}, Attachment: attachment}
-	claimed := size{proto.Uint32(side32(info.Width)), proto.Uint32(side32(info.Height))}
-	seconds := proto.Uint32(uint32((max(info.Duration, 0)%int(maxDuration.Milliseconds()) + 999) / 1000))
+	width, height := optionalNumber(min(info.Width, maxSide)), optionalNumber(min(info.Height, maxSide))
+	seconds := optionalNumber(wholeSeconds(info.Duration))
 	mimeType := proto.String(attachment.MimeType)
 	text := optional(caption)
 
@@ -64,7 +64,7 @@ func fileMessage(content *event.MessageEventContent, caption string) (*Outgoing,
 			attachment.Convert = ConvertSticker
 		}
 		out.Message.StickerMessage = &waE2E.StickerMessage{
-			Mimetype: proto.String(webp), Width: claimed.width, Height: claimed.height, IsAnimated: proto.Bool(info.IsAnimated),
+			Mimetype: proto.String(webp), Width: width, Height: height, IsAnimated: proto.Bool(info.IsAnimated),
 		}
 	case isAnimation(content) && attachment.Size <= maxVideo:
 		attachment.Kind = interop.MediaVideo
@@ -72,14 +72,14 @@ func fileMessage(content *event.MessageEventContent, caption string) (*Outgoing,
 			attachment.Convert = ConvertGIF
 		}
 		out.Message.VideoMessage = &waE2E.VideoMessage{
-			Mimetype: proto.String("video/mp4"), Caption: text, Width: claimed.width, Height: claimed.height, Seconds: seconds,
+			Mimetype: proto.String("video/mp4"), Caption: text, Width: width, Height: height, Seconds: seconds,
 			GifPlayback: proto.Bool(true),
 		}
 	case kind == event.MsgImage && attachment.Size <= maxImage && attachment.shownAs(interop.MediaImage):
-		out.Message.ImageMessage = &waE2E.ImageMessage{Mimetype: mimeType, Caption: text, Width: claimed.width, Height: claimed.height}
+		out.Message.ImageMessage = &waE2E.ImageMessage{Mimetype: mimeType, Caption: text, Width: width, Height: height}
 	case kind == event.MsgVideo && attachment.Size <= maxVideo && attachment.shownAs(interop.MediaVideo):
 		out.Message.VideoMessage = &waE2E.VideoMessage{
-			Mimetype: mimeType, Caption: text, Width: claimed.width, Height: claimed.height, Seconds: seconds,
+			Mimetype: mimeType, Caption: text, Width: width, Height: height, Seconds: seconds,
 		}
 	case kind == event.CapMsgVoice && attachment.Size <= maxAudio && caption == "":
 		attachment.Kind = interop.MediaAudio
@@ -102,8 +102,6 @@ func fileMessage(content *event.MessageEventContent, caption string) (*Outgoing,
 }
 
 const webp = "image/webp"
-
-type size struct{ width, height *uint32 }
 
 // shownAs sets the kind if WhatsApp shows this type as that.
 func (a *Attachment) shownAs(kind interop.MediaKind) bool {
@@ -165,12 +163,15 @@ func interopWaveform(audio *event.MSC1767Audio) []byte {
 // voiceSeconds prefers the duration of MSC3245, which is in milliseconds too.
 func voiceSeconds(content *event.MessageEventContent, claimed *uint32) *uint32 {
 	if content.MSC1767Audio != nil && content.MSC1767Audio.Duration > 0 {
-		return proto.Uint32(uint32((content.MSC1767Audio.Duration%int(maxDuration.Milliseconds()) + 999) / 1000))
+		return optionalNumber(wholeSeconds(content.MSC1767Audio.Duration))
 	}
 	return claimed
 }
 
-func side32(pixels int) uint32 { return uint32(min(max(pixels, 0), maxSide)) }
+// wholeSeconds rounds milliseconds up.
+func wholeSeconds(milliseconds int) int {
+	return (min(milliseconds, int(maxDuration.Milliseconds())) + 999) / 1000
+}
 
 // optional returns nil for "".
 func optional(text string) *string {
