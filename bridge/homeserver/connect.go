@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
 )
 
@@ -50,7 +49,8 @@ func (c *Connector) connect(ctx context.Context) error {
 	if err = c.crypto.Init(ctx); err != nil {
 		return err
 	}
-	c.fetchMediaLimit(ctx)
+	c.fetchUploadLimit(ctx)
+	c.MediaConfig.UploadSize = c.MaxUpload() // for mautrix' own uploads, of pictures
 	if err = c.late.resume(ctx); err != nil {
 		return err
 	}
@@ -100,16 +100,6 @@ func (c *Connector) checkReachable(ctx context.Context) error {
 		if err = sleep(ctx, connectRetry); err != nil {
 			return err
 		}
-	}
-}
-
-// fetchMediaLimit notes how large uploads may be. Without an answer, mautrix' default of 50 MiB stays.
-func (c *Connector) fetchMediaLimit(ctx context.Context) {
-	media, err := c.Bot.GetMediaConfig(ctx)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to ask for the homeserver's upload limit")
-	} else if media.UploadSize > 0 {
-		c.MediaConfig = *media
 	}
 }
 

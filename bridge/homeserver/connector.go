@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -55,6 +57,10 @@ type Connector struct {
 	encryptedRooms sync.Map // of id.RoomID, those that are known to be encrypted
 	transport      *stoppableTransport
 
+	media       *http.Client
+	mediaStall  time.Duration
+	uploadLimit atomic.Int64 // in bytes, 0 if the homeserver does not tell
+
 	// life ends all goroutines of this package but the HTTP server's.
 	life    context.Context
 	endLife context.CancelFunc
@@ -82,6 +88,7 @@ func New(options Options) *Connector {
 		Connector:      matrix.NewConnector(options.Config),
 		options:        options,
 		transactionIDs: transactionIDs{key: options.Secrets("matrix-transaction-id")},
+		mediaStall:     mediaStall,
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.intake = newIntake(c)
@@ -102,6 +109,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.transport = newStoppableTransport()
 	c.AS.HTTPClient.Transport = c.transport
 	c.AS.HTTPClient.Timeout = requestTimeout
+	c.media = newMediaClient(c.transport)
 	c.Bot.Client.DefaultHTTPRetries = botRetries
 	c.AS.DefaultHTTPRetries = ghostRetries
 }

@@ -5,6 +5,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -14,6 +15,15 @@ func (c *Connector) Machine() *crypto.OlmMachine { return c.crypto.machine }
 // SetLateKeyLimits shortens how long a message waits for its key.
 func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {
 	c.late.request, c.late.limit = request, limit
+}
+
+// SetMediaStall shortens how long the homeserver may make no progress with a file.
+func (c *Connector) SetMediaStall(limit time.Duration) { c.mediaStall = limit }
+
+// ParseMedia checks what an event tells about its file.
+func ParseMedia(file *event.EncryptedFileInfo) (id.ContentURI, error) {
+	uri, _, err := parseMedia(file)
+	return uri, err
 }
 
 // Features returns what was found out about the homeserver.
@@ -31,6 +41,9 @@ var (
 	MayHeal              = mayHeal
 	ErrNoSession         = errNoSession
 	ErrKeyMissing        = errKeyMissing
+	ErrStalled           = errStalled
+	ErrRedirected        = errRedirected
+	ErrNotTheFile        = errNotTheFile
 )
 
 // RecentSet is what remembers event ids.

@@ -43,6 +43,9 @@ type fakeHomeserver struct {
 	// timeline is what the rooms show, newest last. hidden is how many more requests do not see the last event.
 	timeline []string
 	hidden   int
+	// media answers requests for files, whose bodies the fake does not read. It is called without the lock.
+	media       http.HandlerFunc
+	mediaConfig string
 }
 
 type refusal struct {
@@ -60,7 +63,7 @@ const (
 func newFakeHomeserver(t testing.TB) *fakeHomeserver {
 	fake := &fakeHomeserver{
 		t: t, report: t.Errorf, arrived: make(chan struct{}), crossKeys: make(map[string]json.RawMessage), syncs: make(chan string, 16),
-		refuse: make(map[string]refusal), sent: make(map[string]string), state: make(map[string]string),
+		mediaConfig: `{"m.upload.size":1125899906842624}`, refuse: make(map[string]refusal), sent: make(map[string]string), state: make(map[string]string),
 	}
 	fake.server = httptest.NewServer(fake)
 	t.Cleanup(fake.server.Close)
@@ -68,6 +71,13 @@ func newFakeHomeserver(t testing.TB) *fakeHomeserver {
 }
 
 func (f *fakeHomeserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.lock.Lock()
+	media := f.media
+	f.lock.Unlock()
+	if media != nil && (strings.HasSuffix(r.URL.Path, "/upload") || strings.Contains(r.URL.Path, "/download/")) {
+		media(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		f.report("failed to read a request: %v", err)
@@ -141,7 +151,7 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 	case strings.HasPrefix(path, "/profile/"):
 		return `{"displayname":"Postern"}`, 200
 	case path == "/_matrix/media/v3/config", path == "/_matrix/client/v1/media/config":
-		return `{"m.upload.size":1000}`, 200
+		return f.mediaConfig, 200
 	case is("PUT", "/rooms/") && strings.Contains(path, "/send/"):
 		if f.sent[path] == "" {
 			f.events++
