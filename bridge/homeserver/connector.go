@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/id"
 )
 
 // KV keeps a few small values, encrypted at rest.
@@ -22,7 +23,7 @@ type KV interface {
 	Delete(ctx context.Context, name string) error
 }
 
-// Options are what a connector is made of. All fields must be set.
+// Options are what a connector is made of. All fields must be set but Explain.
 type Options struct {
 	Config *bridgeconfig.Config
 	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
@@ -36,6 +37,9 @@ type Options struct {
 	UnencryptedReply string
 	// ForeignReply is what a user of another server reads who invites the bot.
 	ForeignReply string
+	// Explain may have a better sentence than bridgev2 for why something was not bridged. errors.Is and errors.As work on
+	// its argument. The sentence is what the user reads, also where bridgev2 would send no notice; "" leaves it all as it is.
+	Explain func(err error) string
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.
@@ -54,7 +58,8 @@ type Connector struct {
 
 	transactionIDs transactionIDs
 	sent           certainty
-	encryptedRooms sync.Map // of id.RoomID, those that are known to be encrypted
+	edits          *recentSet[id.EventID] // of users, in chats
+	encryptedRooms sync.Map               // of id.RoomID, those that are known to be encrypted
 	transport      *stoppableTransport
 
 	media       *http.Client
@@ -88,6 +93,7 @@ func New(options Options) *Connector {
 		Connector:      matrix.NewConnector(options.Config),
 		options:        options,
 		transactionIDs: transactionIDs{key: options.Secrets("matrix-transaction-id")},
+		edits:          newRecentSet[id.EventID](rememberedEdits),
 		mediaStall:     mediaStall,
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())

@@ -1,6 +1,7 @@
 package homeserver
 
 import (
+	"context"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -24,6 +25,28 @@ func (c *Connector) SetMediaStall(limit time.Duration) { c.mediaStall = limit }
 func ParseMedia(file *event.EncryptedFileInfo) (id.ContentURI, error) {
 	uri, _, err := parseMedia(file)
 	return uri, err
+}
+
+// ParseEvent reads a homeserver's answer to the question for an event.
+func ParseEvent(data []byte, room id.RoomID, evt id.EventID) (original, edit *event.Event, err error) {
+	return parseEvent(context.Background(), data, room, evt)
+}
+
+// WhatIsUnsupported tells what the user is told of an event, "" for nothing.
+func WhatIsUnsupported(evt *event.Event) string {
+	if kind, unsupported := whatIsUnsupported(evt); unsupported {
+		return kind.name
+	}
+	return ""
+}
+
+// Prepare does what has to be done before any handler sees an event of a timeline.
+func Prepare(evt *event.Event) { prepare(context.Background(), evt, event.UnknownEventType) }
+
+// FailureNotice is what the user reads.
+func (c *Connector) FailureNotice(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) string {
+	c.explain(ms)
+	return c.failureNotice(ms, info).Body
 }
 
 // Features returns what was found out about the homeserver.

@@ -46,6 +46,7 @@ type fakeHomeserver struct {
 	// media answers requests for files, whose bodies the fake does not read. It is called without the lock.
 	media       http.HandlerFunc
 	mediaConfig string
+	relations   string // the answer to who reacted
 }
 
 type refusal struct {
@@ -173,6 +174,8 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 			return content, 200
 		}
 		return `{"errcode":"M_NOT_FOUND","error":"no such event"}`, 404
+	case is("GET", "/_matrix/client/v1/rooms/") && strings.Contains(path, "/relations/"):
+		return f.relations, 200
 	case is("GET", "/rooms/") && strings.HasSuffix(path, "/messages"):
 		return f.messages(), 200
 	case is("POST", "/rooms/") && (strings.HasSuffix(path, "/join") || strings.HasSuffix(path, "/leave")):

@@ -201,6 +201,9 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 	case event.StateHistoryVisibility:
 		i.connector.crypto.machine.HandleHistoryVisibility(ctx, evt)
 	}
+	if !i.isOwn(evt) {
+		i.connector.tellUnsupported(ctx, evt)
+	}
 	if i.isForeignInvite(evt) {
 		i.foreign.accept(ctx, i.connector, evt)
 		return
@@ -213,17 +216,23 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 // bridgedMessages are the timeline events that bridgev2 wants to see, apart from encrypted ones.
 var bridgedMessages = []event.Type{
 	event.EventMessage, event.EventSticker, event.EventReaction, event.EventRedaction,
-	event.EventUnstablePollStart, event.EventUnstablePollResponse, event.BeeperDeleteChat,
+	event.BeeperDeleteChat,
 }
 
 func (i *intake) message(ctx context.Context, evt *event.Event) {
-	if !slices.Contains(bridgedMessages, evt.Type) || i.isStranger(ctx, evt) {
+	if !slices.Contains(bridgedMessages, evt.Type) {
+		i.connector.tellUnsupported(ctx, evt)
+		return
+	} else if i.isStranger(ctx, evt) {
 		return
 	}
 	mayBeClear := evt.Type == event.EventReaction || evt.Type == event.EventRedaction || evt.Type == event.BeeperDeleteChat
 	if !evt.Mautrix.WasEncrypted && !mayBeClear {
 		i.connector.refuseUnencrypted(ctx, evt)
 		return
+	}
+	if content, ok := evt.Content.Parsed.(*event.MessageEventContent); ok && content.RelatesTo.GetReplaceID() != "" {
+		i.connector.edits.add(evt.ID)
 	}
 	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
 }

@@ -82,11 +82,14 @@ func WithFailure(ctx context.Context, failure *Failure) context.Context {
 func (i *Intent) send(
 	ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra,
 ) (*mautrix.RespSendEvent, error) {
-	if kind == event.EventRedaction || kind == event.EventReaction {
-		return i.ASIntent.SendMessage(ctx, room, kind, content, extra)
-	}
 	if extra == nil {
 		extra = &bridgev2.MatrixSendExtra{}
+	}
+	switch kind {
+	case event.EventRedaction:
+		return i.ASIntent.SendMessage(ctx, room, kind, content, extra)
+	case event.EventReaction:
+		return i.react(ctx, room, content, extra)
 	}
 	encrypted, err := i.connector.mayWrite(ctx, room)
 	if err != nil {
@@ -101,14 +104,20 @@ func (i *Intent) send(
 		}
 		kind = event.EventEncrypted
 	}
+	request := i.request(room, extra)
+	if encrypted && request.TransactionID != "" {
+		return i.sendOnce(ctx, room, kind, content, request)
+	}
+	return i.Matrix.SendMessageEvent(ctx, room, kind, content, request)
+}
+
+// request is what has to be told of an event beside its content.
+func (i *Intent) request(room id.RoomID, extra *bridgev2.MatrixSendExtra) mautrix.ReqSendEvent {
 	request := mautrix.ReqSendEvent{TransactionID: i.connector.transactionIDs.of(room, i.Matrix.UserID, extra)}
 	if !extra.Timestamp.IsZero() {
 		request.Timestamp = extra.Timestamp.UnixMilli()
 	}
-	if encrypted && request.TransactionID != "" {
-		return i.sendOnce(ctx, room, content, request)
-	}
-	return i.Matrix.SendMessageEvent(ctx, room, kind, content, request)
+	return request
 }
 
 // mayWrite tells whether a message to the room has to be encrypted, and refuses a portal that is not.

@@ -102,8 +102,11 @@ func (m *megolm) load(ctx context.Context, existing bool) error {
 func (m *megolm) newMachine() {
 	m.machine = crypto.NewOlmMachine(m.client, &m.log, m.store, m.connector.StateStore)
 	m.machine.DisableSharedGroupSessionTracking = true
-	// Keys of messages that the bridge sent are not kept: it never reads them again, and hands them to nobody.
-	m.machine.DontStoreOutboundKeys = true
+	// Keys of messages that the bridge sent are kept too (DontStoreOutboundKeys is off), so that an answer to one can
+	// quote it; see Content. They are stored when a session is made, from its first message on, and like those that
+	// were received they are erased by ExpiredKeyDeleteLoop when twice the session's lifetime has passed. A session is
+	// used for a week unless the room says otherwise, so the key of a message lives for one to two weeks. It is
+	// handed to nobody.
 	// The bridge never throws away part of a session, so it need not write down which parts it used: one write less for
 	// every message.
 	m.machine.DisableRatchetTracking = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // it has answered, and Synapse forgets it with a restart. So the event bears its transaction id in the clear, and
 // before a message is sent in doubt it is looked for in the room.
 
-// markKey holds the transaction id in the content of an encrypted event. It is a MAC and tells nothing.
+// markKey holds the transaction id in the content of an encrypted event or a reaction. It is a MAC and tells nothing.
 const markKey = "org.postern.id"
 
 // barrierType is an event that no client shows. When it can be read, everything that was sent before it can be too.
@@ -62,9 +63,9 @@ func (c *certainty) note(room id.RoomID, err error) {
 	c.rooms.Store(room, err == nil || refused)
 }
 
-// sendOnce sends an encrypted event that has a transaction id, or finds it in the room.
+// sendOnce sends an encrypted event or a reaction that has a transaction id, or finds it in the room.
 func (i *Intent) sendOnce(
-	ctx context.Context, room id.RoomID, content *event.Content, request mautrix.ReqSendEvent,
+	ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, request mautrix.ReqSendEvent,
 ) (*mautrix.RespSendEvent, error) {
 	sent := &i.connector.sent
 	if sent.inDoubt(ctx, room) {
@@ -78,8 +79,9 @@ func (i *Intent) sendOnce(
 			return &mautrix.RespSendEvent{EventID: found}, nil
 		}
 	}
-	content.Raw = map[string]any{markKey: request.TransactionID}
-	answer, err := i.Matrix.SendMessageEvent(ctx, room, event.EventEncrypted, content, request)
+	marked := &event.Content{Parsed: content.Parsed, Raw: map[string]any{markKey: request.TransactionID}}
+	maps.Copy(marked.Raw, content.Raw)
+	answer, err := i.Matrix.SendMessageEvent(ctx, room, kind, marked, request)
 	sent.note(room, err)
 	return answer, err
 }

@@ -143,12 +143,13 @@ type stack struct {
 	db        *dbutil.Database
 	path      string // of the database
 	secrets   func(purpose string) [32]byte
+	explain   func(err error) string
 }
 
 // newStack starts everything, with one chat whose room is encrypted.
 func newStack(t testing.TB) *stack {
 	t.Helper()
-	s := &stack{fake: newFakeHomeserver(t), kv: &memoryKV{values: make(map[string][]byte)}}
+	s := &stack{fake: newFakeHomeserver(t), explain: func(error) string { return "" }, kv: &memoryKV{values: make(map[string][]byte)}}
 	s.path = filepath.Join(t.TempDir(), "test.db")
 	s.db = openDatabase(t, s.path)
 	s.start(t, "secret")
@@ -206,6 +207,7 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		MaxTransaction:   1 << 20,
 		UnencryptedReply: "please encrypt",
 		ForeignReply:     "only for users of example.org",
+		Explain:          func(err error) string { return s.explain(err) },
 	})
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
 	log := zerolog.Nop()

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/status"
-	"maunium.net/go/mautrix/crypto/olm"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -25,13 +22,30 @@ func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 	if info.SourceEventID == "" || info.EventType.IsEphemeral() {
 		return
 	}
-	if jobs := statusJobs(c, *ms, *info); ms.Status == event.MessageStatusPending {
+	told := *ms
+	switch {
+	case ms.Status == event.MessageStatusSuccess && len(ms.DeliveredTo) == 0:
+		switch c.statuses.held.succeed(info.SourceEventID) {
+		case holdPending:
+			told.Status = event.MessageStatusPending
+		case holdFailed:
+			return // its sender was told, and this is news of before
+		}
+	case isFailure(ms):
+		c.statuses.held.fail(info.SourceEventID)
+	}
+	if jobs := statusJobs(c, told, *info); told.Status == event.MessageStatusPending {
 		c.statuses.addLater(ctx, info.RoomID, info.SourceEventID, jobs)
 	} else {
 		c.statuses.settle(info.SourceEventID)
 		c.statuses.add(ctx, info.RoomID, jobs)
 	}
 }
+
+// HoldSuccess is for what bridgev2 calls a success as soon as its handler returns, while it is only in the outbox then:
+// edits, reactions and redactions. The next success of the event is taken for "pending", and the one after that is real.
+// If the real one, or a failure, comes first, what the sender sees in the end is right too.
+func (c *Connector) HoldSuccess(evt id.EventID) { c.statuses.held.hold(evt) }
 
 // DeliverStatus is SendMessageStatus for those who have to know: it returns when the status event was sent, or why not.
 func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
@@ -46,6 +60,7 @@ func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatu
 // all that was reported in the room before, or why it was not. A failure that the homeserver will never take, because the
 // room is gone, counts as reported.
 func (c *Connector) ReportFailure(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
+	c.statuses.held.fail(info.SourceEventID)
 	c.statuses.settle(info.SourceEventID)
 	err := c.statuses.addAndWait(ctx, info.RoomID, statusJobs(c, *ms, *info))
 	if err != nil && !errors.Is(err, errStopping) && !mayHeal(err) && ctx.Err() == nil {
@@ -59,12 +74,12 @@ type statusJob func(ctx context.Context) error
 
 func statusJobs(c *Connector, ms bridgev2.MessageStatus, info bridgev2.MessageStatusEventInfo) []statusJob {
 	var jobs []statusJob
+	c.explain(&ms)
 	if !ms.DisableMSS {
 		jobs = append(jobs, func(ctx context.Context) error { return c.DeliverStatus(ctx, &ms, &info) })
 	}
-	failed := ms.Status == event.MessageStatusFail || ms.Status == event.MessageStatusRetriable
-	if ms.SendNotice && failed && info.MessageType != event.MsgNotice {
-		notice := ms.ToNoticeEvent(&info)
+	if ms.SendNotice && isFailure(&ms) && info.MessageType != event.MsgNotice {
+		notice := c.failureNotice(&ms, &info)
 		jobs = append(jobs, func(ctx context.Context) error {
 			_, err := c.BotIntent().SendMessage(ctx, info.RoomID, event.EventMessage, &event.Content{Parsed: notice}, nil)
 			return err
@@ -76,73 +91,6 @@ func statusJobs(c *Connector, ms bridgev2.MessageStatus, info bridgev2.MessageSt
 		})
 	}
 	return jobs
-}
-
-var (
-	errClearMessage = errors.New("message in a room of a chat was not encrypted")
-	errClearCommand = errors.New("command in a room that is not encrypted")
-)
-
-// refuseUnencrypted tells whoever wrote in the clear that it was not taken. Outside of chats only those are answered
-// who talk to the bot.
-func (c *Connector) refuseUnencrypted(ctx context.Context, evt *event.Event) {
-	log := zerolog.Ctx(ctx)
-	portal, err := c.Bridge.GetPortalByMXID(ctx, evt.RoomID)
-	if err != nil {
-		log.Err(err).Msg("Failed to look for a portal")
-		return
-	}
-	if portal != nil {
-		log.Warn().Stringer("sender", evt.Sender).Msg("Refused a message that is not encrypted")
-		c.SendMessageStatus(ctx, &bridgev2.MessageStatus{
-			Step:          status.MsgStepDecrypted,
-			Status:        event.MessageStatusFail,
-			ErrorReason:   event.MessageStatusUndecryptable,
-			InternalError: errClearMessage,
-			Message:       "It was not encrypted. Please turn encryption on in your app and send it again.",
-			IsCertain:     true,
-			SendNotice:    true,
-		}, bridgev2.StatusEventInfoFromEvent(evt))
-		return
-	}
-	user, err := c.Bridge.GetExistingUserByMXID(ctx, evt.Sender)
-	if err != nil || user == nil || evt.RoomID != user.ManagementRoom || evt.Type != event.EventMessage {
-		return
-	}
-	log.Info().Stringer("sender", evt.Sender).AnErr("reason", errClearCommand).Msg("Refused a command")
-	content := &event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: c.options.UnencryptedReply}}
-	if _, err = c.BotIntent().SendMessage(ctx, evt.RoomID, event.EventMessage, content, nil); err != nil {
-		log.Err(err).Msg("Failed to answer a command that was not encrypted")
-	}
-}
-
-// tellUndecryptable tells the sender that the bridge could not read a message, and what to do.
-func (c *Connector) tellUndecryptable(ctx context.Context, evt *event.Event, err error) {
-	zerolog.Ctx(ctx).Warn().Err(err).Stringer("sender", evt.Sender).Msg("Failed to decrypt a message")
-	c.SendMessageStatus(ctx, &bridgev2.MessageStatus{
-		Step:          status.MsgStepDecrypted,
-		Status:        event.MessageStatusRetriable,
-		ErrorReason:   event.MessageStatusUndecryptable,
-		InternalError: err,
-		Message:       explainUndecryptable(err),
-		IsCertain:     true,
-		SendNotice:    true,
-	}, bridgev2.StatusEventInfoFromEvent(evt))
-}
-
-// explainUndecryptable says in plain words why a message could not be read.
-func explainUndecryptable(err error) string {
-	var withheld *event.RoomKeyWithheldEventContent
-	switch {
-	case errors.Is(err, errKeyMissing), errors.Is(err, errNoSession):
-		return "Your app did not send the bridge the key of this message. Please send it again; if that does not help, restart your app."
-	case errors.As(err, &withheld):
-		return "Your app refuses to give the bridge the key of this message. Please check its settings for unverified devices and send it again."
-	case errors.Is(err, olm.ErrUnknownMessageIndex):
-		return "The key that your app sent is newer than this message. Please send it again."
-	default:
-		return "The bridge could not decrypt it. Please send it again."
-	}
 }
 
 // TellUser sends a notice to the user's own room with the bot, encrypted if the room is. It makes the room if there is

@@ -30,6 +30,7 @@ type statusQueue struct {
 	lock      sync.Mutex
 	rooms     map[id.RoomID][]queuedStatus
 	pending   map[id.EventID]*time.Timer // those that wait for pendingDelay
+	held      heldSuccesses
 	workers   sync.WaitGroup
 	idle      chan struct{} // closed when rooms becomes empty, if someone waits
 }

@@ -1,0 +1,127 @@
+package homeserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// ErrNoContent: a message cannot be shown again: it is not there, was deleted, is no message, was not encrypted, or its key
+// is gone.
+var ErrNoContent = errors.New("the message cannot be read any more")
+
+// maxEventAnswer bounds the homeserver's answer, in bytes: an event of at most 64 KiB and its last edit.
+const maxEventAnswer = 512 << 10
+
+// Content returns a message of a room as it reads now, whoever sent it: with the last edit, if the homeserver tells that
+// together with the event. Its parsed content is a MessageEventContent.
+//
+// The key of a message lives for between one and two of the room's rotation periods, which are a week unless the room says
+// otherwise; see megolm.newMachine. [ErrNoContent] is for good, other errors are the network's and the database's.
+func (c *Connector) Content(ctx context.Context, room id.RoomID, evt id.EventID) (*event.Event, error) {
+	data, err := c.Bot.MakeFullRequest(ctx, mautrix.FullRequest{
+		Method:            http.MethodGet,
+		URL:               c.Bot.BuildClientURL("v3", "rooms", room, "event", evt),
+		ResponseSizeLimit: maxEventAnswer,
+	})
+	if errors.Is(err, mautrix.MNotFound) || errors.Is(err, mautrix.MForbidden) {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("failed to get a message: %w", err)
+	}
+	original, edit, err := parseEvent(ctx, data, room, evt)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+	}
+	message, err := c.readMessage(ctx, original)
+	if err != nil || edit == nil {
+		return message, err
+	}
+	edited, err := c.readMessage(ctx, edit)
+	if errors.Is(err, ErrNoContent) {
+		return message, nil // better what was said first than nothing
+	} else if err != nil {
+		return nil, err
+	}
+	applyEdit(message, edited)
+	return message, nil
+}
+
+// bundled is what the homeserver tells about an event beside it.
+type bundled struct {
+	Unsigned struct {
+		Relations struct {
+			Replace json.RawMessage `json:"m.replace"`
+		} `json:"m.relations"`
+	} `json:"unsigned"`
+}
+
+// parseEvent reads the homeserver's answer. The edit is nil if there is none, or nothing that could be one.
+func parseEvent(ctx context.Context, data []byte, room id.RoomID, evt id.EventID) (original, edit *event.Event, err error) {
+	var relations bundled
+	if err = json.Unmarshal(data, &original); err != nil {
+		return nil, nil, fmt.Errorf("malformed event: %w", err)
+	} else if original == nil || original.ID != evt {
+		return nil, nil, errors.New("the homeserver answered with another event")
+	}
+	original.RoomID = room
+	prepare(ctx, original, event.UnknownEventType)
+	if json.Unmarshal(data, &relations) != nil || json.Unmarshal(relations.Unsigned.Relations.Replace, &edit) != nil || edit == nil {
+		return original, nil, nil
+	}
+	edit.RoomID = room
+	prepare(ctx, edit, event.UnknownEventType)
+	if edit.Sender != original.Sender {
+		edit = nil
+	}
+	return original, edit, nil
+}
+
+var (
+	errRedacted   = errors.New("it was deleted")
+	errNotMessage = errors.New("it is not an encrypted message")
+)
+
+// readMessage decrypts a message. What the homeserver shows in the clear is not believed.
+func (c *Connector) readMessage(ctx context.Context, evt *event.Event) (*event.Event, error) {
+	if evt.Unsigned.RedactedBecause != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, errRedacted)
+	}
+	content, ok := evt.Content.Parsed.(*event.EncryptedEventContent)
+	if !ok {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, errNotMessage)
+	}
+	var gone *event.RoomKeyWithheldEventContent
+	session, err := c.crypto.store.GetGroupSession(ctx, evt.RoomID, content.SessionID)
+	if errors.As(err, &gone) || (err == nil && session == nil) {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, errNoSession)
+	} else if err != nil {
+		return nil, fmt.Errorf("failed to load the key of a message: %w", err)
+	}
+	decrypted, err := c.crypto.Decrypt(ctx, evt)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("failed to decrypt a message: %w", ctx.Err())
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+	}
+	if _, ok := decrypted.Content.Parsed.(*event.MessageEventContent); !ok {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, errNotMessage)
+	}
+	return decrypted, nil
+}
+
+// applyEdit replaces a message's content by that of its edit, if it is one of this message.
+func applyEdit(message, edited *event.Event) {
+	content := edited.Content.AsMessage()
+	if edited.Type != message.Type || content.NewContent == nil || content.RelatesTo.GetReplaceID() != message.ID {
+		return
+	}
+	raw, _ := edited.Content.Raw["m.new_content"].(map[string]any)
+	message.Content = event.Content{Parsed: content.NewContent, Raw: raw}
+}
