@@ -48,8 +48,8 @@ func TestActionsAreUnderstoodByTheOtherSide(t *testing.T) {
 		"deletion":         {portal.DeleteToInterop("3EB0", chat), portal.Action{Kind: portal.ActionDelete, Target: "3EB0", Direction: portal.FromContact}},
 		"reaction":         {toOurs, portal.Action{Kind: portal.ActionReact, Target: "3EB0", Direction: portal.FromContact, Emoji: "👍\ufe0f", At: at}},
 		"reaction revoked": {revoked, portal.Action{Kind: portal.ActionReact, Target: "3EB0", Direction: portal.FromUser, At: at}},
-		"timer":            {portal.TimerToInterop(7 * 24 * time.Hour), portal.Action{Kind: portal.ActionTimer, Timer: 7 * 24 * time.Hour}},
-		"timer off":        {portal.TimerToInterop(0), portal.Action{Kind: portal.ActionTimer}},
+		"timer":            {timerMessage(7 * 24 * time.Hour), portal.Action{Kind: portal.ActionTimer, Timer: 7 * 24 * time.Hour}},
+		"timer off":        {timerMessage(0), portal.Action{Kind: portal.ActionTimer}},
 	} {
 		got, err := portal.ActionOf(test.message)
 		if err != nil || got == nil {
@@ -135,4 +135,11 @@ func TestEditsThatCannotBeMadeAreRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, message, err)
 		}
 	}
+}
+
+func timerMessage(timer time.Duration) *waE2E.Message {
+	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type:                waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(),
+		EphemeralExpiration: proto.Uint32(uint32(timer / time.Second)),
+	}}
 }

@@ -144,14 +144,6 @@ func ReactionToInterop(target types.MessageID, fromMe bool, chat types.JID, emoj
 	}}, nil
 }
 
-// TimerToInterop makes the message that sets how long messages of the chat are kept; 0 is for ever.
-func TimerToInterop(timer time.Duration) *waE2E.Message {
-	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
-		Type:                waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(),
-		EphemeralExpiration: proto.Uint32(timerSeconds(timer)),
-	}}
-}
-
 // messageKey names a message of a 1:1 chat. chat is the contact.
 func messageKey(target types.MessageID, fromMe bool, chat types.JID) *waCommon.MessageKey {
 	return &waCommon.MessageKey{

@@ -9,10 +9,6 @@ import (
 	"postern/interop"
 )
 
-// CapabilitiesVersion goes up with every change of what [Capabilities] returns: bridgev2 compares it with that of the
-// last run and then tells all rooms. A test holds the two together.
-const CapabilitiesVersion = 2
-
 // MaxTextLength is how many characters WhatsApp takes in one message.
 const MaxTextLength = 65_536
 
@@ -21,7 +17,7 @@ const (
 	// that one that waits in our outbox has some time left.
 	EditMaxAge = 15 * time.Minute
 	// DeleteMaxAge is how old a message may be to be deleted for everyone. WhatsApp's help page says "about two days"; 60
-	// hours is what its apps were seen to allow.
+	// hours is our reading of that, not a published number.
 	DeleteMaxAge = 60 * time.Hour
 )
 
@@ -49,13 +45,6 @@ func Capabilities(limits CapabilityLimits) *event.RoomFeatures {
 		ReactionCount:       1,
 		ReadReceipts:        true,
 		TypingNotifications: true,
-		DisappearingTimer: &event.DisappearingTimerCapability{
-			Types: []event.DisappearingType{event.DisappearingTypeAfterSend},
-			// Those that WhatsApp's apps let people choose.
-			Timers: []jsontime.Milliseconds{
-				{Duration: 24 * time.Hour}, {Duration: 7 * 24 * time.Hour}, {Duration: 90 * 24 * time.Hour},
-			},
-		},
 	}
 	features.ID = features.GetID() // the hash of all that is set
 	return features

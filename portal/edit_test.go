@@ -103,7 +103,8 @@ func TestEditComesBeforeItsMessage(t *testing.T) {
 	if edits := portal.Complete(rows, convert(t, "old")); edits != nil {
 		t.Errorf("the old text would be shown: %+v", edits)
 	}
-	if _, err := portal.ToMatrixEdit(edit(5, text("new")), stored(portal.Tombstone().Parts...), nil, nil); !errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+	deleted := []*database.Message{{Metadata: &portal.MessageMetadata{Deleted: true}}}
+	if _, err := portal.ToMatrixEdit(edit(5, text("new")), deleted, nil, nil); !errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
 		t.Errorf("edit of a deleted message: %v", err)
 	}
 }

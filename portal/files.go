@@ -30,7 +30,7 @@ func Files(message *waE2E.Message) ([]File, error) {
 	}
 	for _, thumbnail := range [][]byte{previewThumbnail(message), locationThumbnail(message)} {
 		if thumbnail = boundedThumbnail(thumbnail); len(thumbnail) > 0 {
-			files = append(files, File{Data: thumbnail, MimeType: "image/jpeg"})
+			files = append(files, File{Thumbnail: thumbnail, MimeType: "image/jpeg"})
 		}
 	}
 	return files, nil

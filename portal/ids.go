@@ -143,11 +143,16 @@ const (
 // among that person's messages, so direction and contact are part of it: a contact cannot pass off an id of another
 // chat, or one of ours, as their own.
 func MessageID(direction Direction, contact networkid.UserID, id types.MessageID) (networkid.MessageID, error) {
-	result := networkid.MessageID(string(direction) + ":" + string(contact) + ":" + id)
+	result := networkid.MessageID(MessageIDPrefix(direction, contact) + id)
 	if _, _, _, err := ParseMessageID(result); err != nil {
 		return "", err
 	}
 	return result, nil
+}
+
+// MessageIDPrefix is what the ids of all messages of a contact's chat begin with that were sent in the direction.
+func MessageIDPrefix(direction Direction, contact networkid.UserID) string {
+	return string(direction) + ":" + string(contact) + ":"
 }
 
 // ParseMessageID is the inverse of [MessageID].

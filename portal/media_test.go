@@ -102,7 +102,7 @@ func TestFilesAreListed(t *testing.T) {
 				t.Fatalf("Files = %d, %v, want %d", len(files), err, test.want)
 			}
 			for _, file := range files {
-				if (file.Media == nil) == (len(file.Data) == 0) || test.kind != "" && file.Media.Kind != test.kind {
+				if file.Media != nil && file.Data != nil || file.Media == nil && file.Data == nil && file.Thumbnail == nil || test.kind != "" && file.Media.Kind != test.kind {
 					t.Errorf("file = %+v", file)
 				}
 			}

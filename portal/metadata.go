@@ -2,10 +2,10 @@ package portal
 
 import (
 	"slices"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/event"
 )
 
 // MessageMetadata is what is stored with every part of a message, besides what bridgev2 stores.
@@ -18,7 +18,7 @@ type MessageMetadata struct {
 	Media bool `json:"media,omitempty"`
 	// EditedAt is when the sender edited the message for what this part shows now, in Unix milliseconds. 0 is never.
 	EditedAt int64 `json:"edited_at,omitempty"`
-	// Deleted: the sender deleted the message, and it is not to be shown if it comes again. See [Tombstone].
+	// Deleted: the sender deleted the message, and it is not to be shown if it comes again.
 	Deleted bool `json:"deleted,omitempty"`
 	// Shift: the part came after a placeholder that it could not be put in place of, so that its id is one higher.
 	Shift bool `json:"shift,omitempty"`
@@ -46,15 +46,20 @@ func IsDeleted(parts []*database.Message) bool {
 	return slices.ContainsFunc(parts, func(part *database.Message) bool { return metadataOf(part).Deleted })
 }
 
+// HasFile tells whether one of the parts shows a file.
+func HasFile(parts []*database.Message) bool { return slices.ContainsFunc(parts, isMedia) }
+
+// MarkEdited notes at all parts of a message that its sender edited it: the original must not replace it any more.
+func MarkEdited(converted *bridgev2.ConvertedMessage, at time.Time) {
+	for _, part := range converted.Parts {
+		metadata, ok := part.DBMetadata.(*MessageMetadata)
+		if !ok {
+			metadata = &MessageMetadata{}
+			part.DBMetadata = metadata
+		}
+		metadata.EditedAt = at.UnixMilli()
+	}
+}
+
 func isPlaceholder(part *database.Message) bool { return metadataOf(part).Placeholder }
 func isUnfetched(part *database.Message) bool   { return metadataOf(part).Unfetched }
-
-// Tombstone is what is stored of a message that was deleted before it came. It is not sent to the room.
-func Tombstone() *bridgev2.ConvertedMessage {
-	return &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
-		Type:       event.EventMessage,
-		Content:    &event.MessageEventContent{MsgType: event.MsgNotice, Mentions: &event.Mentions{}},
-		DBMetadata: &MessageMetadata{Deleted: true},
-		DontBridge: true,
-	}}}
-}
