@@ -84,7 +84,7 @@ func TestDecodersNeedNoMoreThanWeThink(t *testing.T) {
 		"PNG of 16 bits":         claimedPNG(t, 4090, 4090, 16, 6, false, nil),
 		"interlaced PNG":         claimedPNG(t, 4090, 4090, 8, 6, true, make([]byte, 4<<20)),
 		"interlaced grey PNG":    claimedPNG(t, 4090, 4090, 8, 0, true, make([]byte, 4<<20)),
-		"GIF":                    gifOf(t, 4898, 4898, 1, -1),
+		"GIF":                    claimedGIF(t, 4898, 4898),
 		"lossless WebP":          webpOfSize(t, 3300, 3300),
 		"a photograph, complete": jpegOf(t, image.NewYCbCr(image.Rect(0, 0, 4000, 3000), image.YCbCrSubsampleRatio420)),
 	} {

@@ -134,8 +134,9 @@ func claimedPNG(t testing.TB, width, height int, depth, kind byte, interlaced bo
 		header[len(header)-1] = 1
 	}
 	var compressed bytes.Buffer
-	writer := zlib.NewWriter(&compressed)
-	_, err := writer.Write(pixels)
+	writer, err := zlib.NewWriterLevel(&compressed, zlib.BestSpeed)
+	check(t, err)
+	_, err = writer.Write(pixels)
 	check(t, err)
 	check(t, writer.Close())
 	data := []byte("\x89PNG\r\n\x1a\n")
@@ -145,6 +146,20 @@ func claimedPNG(t testing.TB, width, height int, depth, kind byte, interlaced bo
 		data = binary.BigEndian.AppendUint32(data, uint32(len(chunk.data)))
 		data = append(data, chunk.name+chunk.data...)
 		data = binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE([]byte(chunk.name+chunk.data)))
+	}
+	return data
+}
+
+// claimedGIF makes a GIF of one frame claim another size. Its pixels are too few.
+func claimedGIF(t testing.TB, width, height uint16) []byte {
+	t.Helper()
+	data := gifOf(t, 10, 10, 1, -1)
+	const screen, screenHeader = 6, 13
+	colours := 3 << (data[10]&7 + 1)
+	frame := bytes.IndexByte(data[screenHeader+colours:], 0x2c) + screenHeader + colours
+	for _, at := range []int{screen, frame + 5} {
+		binary.LittleEndian.PutUint16(data[at:], width)
+		binary.LittleEndian.PutUint16(data[at+2:], height)
 	}
 	return data
 }
