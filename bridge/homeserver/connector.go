@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -37,9 +38,10 @@ type Options struct {
 	UnencryptedReply string
 	// ForeignReply is what a user of another server reads who invites the bot.
 	ForeignReply string
-	// Explain may have a better sentence than bridgev2 for why something was not bridged. errors.Is and errors.As work on
-	// its argument. The sentence is what the user reads, also where bridgev2 would send no notice; "" leaves it all as it is.
-	Explain func(err error) string
+	// Explain may have a better sentence than bridgev2 for why an event of the type was not bridged. errors.Is and errors.As
+	// work on err. The sentence is what the user reads, also where bridgev2 would send no notice, and the failure is a final one;
+	// "" leaves it all as it is.
+	Explain func(err error, about event.Type) string
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.
@@ -142,7 +144,7 @@ func (c *Connector) Start(ctx context.Context) error {
 		}
 	}
 	c.UpdateBotProfile(ctx)
-	c.AS.Ready = true
+	c.server.setReady()
 	return nil
 }
 

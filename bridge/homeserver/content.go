@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -19,8 +20,8 @@ var ErrNoContent = errors.New("the message cannot be read any more")
 // maxEventAnswer bounds the homeserver's answer, in bytes: an event of at most 64 KiB and its last edit.
 const maxEventAnswer = 512 << 10
 
-// Content returns a message of a room as it reads now, whoever sent it: with the last edit, if the homeserver tells that
-// together with the event. Its parsed content is a MessageEventContent.
+// Content returns a message of a room as it reads now, whoever sent it: with the last edit. Its parsed content is a
+// MessageEventContent.
 //
 // The key of a message lives for between one and two of the room's rotation periods, which are a week unless the room says
 // otherwise; see megolm.newMachine. [ErrNoContent] is for good, other errors are the network's and the database's.
@@ -40,8 +41,14 @@ func (c *Connector) Content(ctx context.Context, room id.RoomID, evt id.EventID)
 		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
 	}
 	message, err := c.readMessage(ctx, original)
-	if err != nil || edit == nil {
-		return message, err
+	if err != nil {
+		return nil, err
+	}
+	if edit == nil && c.features.Software != softwareSynapse {
+		edit = c.lastEdit(ctx, original)
+	}
+	if edit == nil {
+		return message, nil
 	}
 	edited, err := c.readMessage(ctx, edit)
 	if errors.Is(err, ErrNoContent) {
@@ -51,6 +58,30 @@ func (c *Connector) Content(ctx context.Context, room id.RoomID, evt id.EventID)
 	}
 	applyEdit(message, edited)
 	return message, nil
+}
+
+// maxEdits is how many edits of a message are looked at, the newest.
+const maxEdits = 20
+
+// lastEdit asks for the edits of a message, for servers that do not tell the last one together with the message, such as
+// Dendrite. nil if there is none, or none can be had.
+func (c *Connector) lastEdit(ctx context.Context, original *event.Event) (last *event.Event) {
+	page, err := c.Bot.GetRelations(ctx, original.RoomID, original.ID, &mautrix.ReqGetRelations{
+		RelationType: event.RelReplace, Dir: mautrix.DirectionBackward, Limit: maxEdits,
+	})
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("event_id", original.ID).Msg("Failed to ask for the edits of a message")
+		return nil
+	}
+	for _, edit := range page.Chunk {
+		if edit == nil || edit.Sender != original.Sender || last != nil && edit.Timestamp <= last.Timestamp {
+			continue
+		}
+		edit.RoomID = original.RoomID
+		prepare(ctx, edit, event.UnknownEventType)
+		last = edit
+	}
+	return last
 }
 
 // bundled is what the homeserver tells about an event beside it.

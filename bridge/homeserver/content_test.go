@@ -56,6 +56,20 @@ func (s *stack) content(t *testing.T, evt id.EventID) string {
 	return got.Content.AsMessage().Body
 }
 
+// Dendrite tells edits only if it is asked for them.
+func TestLastEditIsAskedForWhereItDoesNotComeWithTheMessage(t *testing.T) {
+	s := newStack(t)
+	s.showEvent("$a", s.sentByTheBridge(t, "$a", text("first")))
+	older := s.sentByTheBridge(t, "$edit1", editOf("$a", "second"))
+	newer := strings.Replace(s.sentByTheBridge(t, "$edit2", editOf("$a", "third")), "1760000000000", "1760000000001", 1)
+	foreign := strings.NewReplacer(`"sender":"`, `"sender":"@mallory:example.org","was":"`, "1760000000000", "1760000000002").
+		Replace(s.sentByTheBridge(t, "$edit3", editOf("$a", "forged")))
+	s.fake.relations = `{"chunk":[` + older + `,` + newer + `,` + foreign + `]}`
+	if got := s.content(t, "$a"); got != "third" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestBridgeReadsWhatItSent(t *testing.T) {
 	s := newStack(t)
 	first := s.sentByTheBridge(t, "$a", text("first"))

@@ -45,7 +45,7 @@ func Prepare(evt *event.Event) { prepare(context.Background(), evt, event.Unknow
 
 // FailureNotice is what the user reads.
 func (c *Connector) FailureNotice(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) string {
-	c.explain(ms)
+	c.explain(ms, info)
 	return c.failureNotice(ms, info).Body
 }
 

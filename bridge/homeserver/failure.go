@@ -19,14 +19,16 @@ func isFailure(ms *bridgev2.MessageStatus) bool {
 	return ms.Status == event.MessageStatusFail || ms.Status == event.MessageStatusRetriable
 }
 
-// explain asks for a better sentence, if there is someone to ask.
-func (c *Connector) explain(ms *bridgev2.MessageStatus) {
+// explain asks for a better sentence, if there is someone to ask. What is explained is final: bridgev2 calls most of its
+// refusals retriable, and clients offer to send the same again then.
+func (c *Connector) explain(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
 	if c.options.Explain == nil || !isFailure(ms) || ms.InternalError == nil {
 		return
 	}
 	// The status itself is asked about: the errors of bridgev2 can only be compared with that.
-	if sentence := c.options.Explain(*ms); sentence != "" {
+	if sentence := c.options.Explain(*ms, info.EventType); sentence != "" {
 		ms.Message, ms.ErrorAsMessage, ms.SendNotice = sentence, false, true
+		ms.Status = event.MessageStatusFail
 	}
 }
 

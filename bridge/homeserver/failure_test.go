@@ -29,7 +29,7 @@ func TestReasonsOfBridgev2CanBeExplained(t *testing.T) {
 		s.connector.SendMessageStatus(context.Background(), &ms, info)
 		s.fake.wait("PUT", "send/m.room.encrypted", notices+1) // bridgev2 would have none
 		statuses := s.fake.made("PUT", statusEvent)
-		if body := statuses[len(statuses)-1].Body; !strings.Contains(body, "for 15 minutes") {
+		if body := statuses[len(statuses)-1].Body; !strings.Contains(body, "for 15 minutes") || !strings.Contains(body, "FAIL_PERMANENT") {
 			t.Errorf("%s: status %s", name, body)
 		}
 		if notice := s.connector.FailureNotice(&ms, info); !strings.Contains(notice, "was not bridged: Messages can be edited for 15 minutes.") {

@@ -2,6 +2,7 @@ package homeserver_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,7 +47,7 @@ type fakeHomeserver struct {
 	// media answers requests for files, whose bodies the fake does not read. It is called without the lock.
 	media       http.HandlerFunc
 	mediaConfig string
-	relations   string // the answer to who reacted
+	relations   string // the answer to who reacted or edited
 }
 
 type refusal struct {
@@ -175,7 +176,7 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 		}
 		return `{"errcode":"M_NOT_FOUND","error":"no such event"}`, 404
 	case is("GET", "/_matrix/client/v1/rooms/") && strings.Contains(path, "/relations/"):
-		return f.relations, 200
+		return cmp.Or(f.relations, `{"chunk":[]}`), 200
 	case is("GET", "/rooms/") && strings.HasSuffix(path, "/messages"):
 		return f.messages(), 200
 	case is("POST", "/rooms/") && (strings.HasSuffix(path, "/join") || strings.HasSuffix(path, "/leave")):

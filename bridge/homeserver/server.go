@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -29,6 +30,7 @@ type transactionServer struct {
 	one       sync.Mutex
 	// opened is closed when transactions can be handled, and closed when they no longer can.
 	opened, closed       chan struct{}
+	ready                atomic.Bool
 	openOnce, closedOnce sync.Once
 }
 
@@ -65,6 +67,18 @@ func (s *transactionServer) start(listener net.Listener) {
 	})
 }
 
+// setReady is called when the connector has started.
+func (s *transactionServer) setReady() { s.ready.Store(true) }
+
+// readiness answers those who wait for the start. mautrix has the same path, with a flag that nothing protects.
+func (s *transactionServer) readiness(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if !s.ready.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = io.WriteString(w, "{}")
+}
+
 // open lets transactions in. Until then they wait: a homeserver that is refused may wait minutes before it tries again.
 func (s *transactionServer) open() { s.openOnce.Do(func() { close(s.opened) }) }
 
@@ -86,6 +100,7 @@ func (s *transactionServer) stop() {
 func (s *transactionServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /_matrix/app/v1/transactions/{transaction}", s.transaction)
+	mux.HandleFunc("GET /_matrix/mau/ready", s.readiness)
 	mux.Handle(provisioningPath, s.guardProvisioning(s.connector.AS.Router))
 	mux.Handle("/", s.connector.AS.Router)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -74,7 +74,7 @@ type statusJob func(ctx context.Context) error
 
 func statusJobs(c *Connector, ms bridgev2.MessageStatus, info bridgev2.MessageStatusEventInfo) []statusJob {
 	var jobs []statusJob
-	c.explain(&ms)
+	c.explain(&ms, &info)
 	if !ms.DisableMSS {
 		jobs = append(jobs, func(ctx context.Context) error { return c.DeliverStatus(ctx, &ms, &info) })
 	}
