@@ -72,7 +72,9 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		return fmt.Errorf("failed to load the enlistment: %w", err)
 	}
 	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
-		client.interop = interop.NewClient(n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log))
+		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
+		options.Complete = client.completeDraft
+		client.interop = interop.NewClient(options)
 	}
 	login.Client = client
 	return nil
@@ -176,7 +178,7 @@ func (c *Client) GetUserID() networkid.UserID { return c.self }
 
 // GetCapabilities implements bridgev2.NetworkAPI.
 func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
-	return portal.Capabilities(portal.CapabilityLimits{})
+	return c.network.capabilities
 }
 
 // CustomizePersonalFilteringSpace implements bridgev2.PersonalFilteringCustomizingNetworkAPI.

@@ -44,6 +44,8 @@ func (q *commandQueue) Handle(
 	defer q.leave(user.MXID, commands)
 	commands.turn.Lock()
 	defer commands.turn.Unlock()
+	// bridgev2 changes the logger of the context, which whoever brought the event goes on using.
+	ctx = zerolog.Ctx(ctx).With().Logger().WithContext(ctx)
 	q.inner.Handle(ctx, room, evt, user, message, replyTo)
 }
 

@@ -12,6 +12,7 @@ import (
 // ours, one would store a user's access token in the clear, and one refuses without a reason.
 func (d *Daemon) addCommands() {
 	d.bridge.Commands.(*commands.Processor).AddHandlers(
+		d.retryCommand(),
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) {
 				if ce.User.MXID.Homeserver() != d.cfg.Homeserver.Domain {

@@ -1,14 +1,17 @@
 package bridge_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -164,6 +167,23 @@ func TestCommandsThatWaitAreBounded(t *testing.T) {
 	}
 	if got := len(recorder.commands()); got != bridge.MaxWaitingCommands {
 		t.Errorf("%d commands ran, limit %d", got, bridge.MaxWaitingCommands)
+	}
+}
+
+// loggerChanger does what bridgev2 does with every command.
+type loggerChanger struct{}
+
+func (loggerChanger) Handle(ctx context.Context, _ id.RoomID, _ id.EventID, _ *bridgev2.User, message string, _ id.EventID) {
+	zerolog.Ctx(ctx).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Str("command", message) })
+}
+
+func TestCommandsDoNotChangeTheLoggerOfTheirEvent(t *testing.T) {
+	var written bytes.Buffer
+	ctx := zerolog.New(&written).WithContext(t.Context())
+	bridge.NewCommandQueue(loggerChanger{}).Handle(ctx, "!room", "$event", userNamed("@alice"), "help", "")
+	zerolog.Ctx(ctx).Info().Msg("afterwards")
+	if strings.Contains(written.String(), "help") {
+		t.Errorf("logged %s", written.String())
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 
 	"postern/bridge/config"
 	"postern/bridge/homeserver"
+	"postern/bridge/preview"
+	"postern/bridge/transcode"
 	"postern/database"
 	"postern/interop"
 	"postern/provider"
@@ -85,6 +87,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Listen:           d.cfg.Appservice.Listen,
 		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
 		UnencryptedReply: textUnencryptedCommand,
+		Explain:          explainStatus,
 		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
 	})
 	d.network = newNetwork(networkOptions{
@@ -95,6 +98,13 @@ func (d *Daemon) build(ctx context.Context) error {
 		Matrix:       d.matrix,
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
 		HTTPClient:   newInteropHTTPClient(),
+
+		CommandPrefix: d.cfg.CommandPrefix,
+		MaxFile:       int64(d.cfg.Limits.FileMiB) << 20,
+		Transfers:     d.cfg.Limits.Transfers,
+		Media:         d.provider,
+		Previews:      preview.New(previewsAtOnce),
+		Transcode:     probeTranscoder(ctx, d.cfg.FFmpeg, d.log),
 	})
 	d.bridge = bridgev2.NewBridge("", d.raw, d.log, &d.matrix.Config.Bridge, d.matrix, d.network, commands.NewProcessor)
 	d.matrix.AS.DoublePuppetValue = doublePuppetMark
@@ -105,6 +115,25 @@ func (d *Daemon) build(ctx context.Context) error {
 
 // mediaOverhead is what encryption adds to a file at most, in bytes: the padding of AES-CBC and a MAC cut to 10 bytes [W].
 const mediaOverhead = 16 + 10
+
+// previewsAtOnce is how many pictures are decoded at the same time: a large one takes much memory.
+const previewsAtOnce = 1
+
+// probeTranscoder looks for ffmpeg, and says in the log what it means if there is none, or one that cannot do everything.
+func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *transcode.Tool {
+	if program == "" {
+		log.Info().Msg("ffmpeg is turned off: voice messages, GIFs and stickers are sent as ordinary files where they need conversion")
+		return nil
+	}
+	tool, err := transcode.Probe(ctx, program)
+	if err != nil {
+		log.Warn().Err(err).Msg("ffmpeg cannot be used: voice messages, GIFs and stickers are sent as ordinary files where they need conversion")
+		return nil
+	}
+	log.Info().Str("version", tool.Version()).Bool("voice", tool.CanVoice()).Bool("gif", tool.CanGIF()).Bool("sticker", tool.CanSticker()).
+		Msg("ffmpeg found")
+	return tool
+}
 
 func newProvider(
 	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database, log zerolog.Logger,

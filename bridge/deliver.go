@@ -34,9 +34,26 @@ const (
 	textTooLong = "A message came here that is too long for Matrix. Please ask your contact to send it in smaller pieces."
 )
 
+// deliverPrepared delivers a message with its files. If they cannot be had, a notice takes its place.
+func (c *Client) deliverPrepared(ctx context.Context, msg *remoteMessage) error {
+	trouble, err := c.prepare(ctx, msg)
+	if err == nil && trouble != nil {
+		err = c.keepUnfetched(ctx, msg, trouble)
+	}
+	switch {
+	case err != nil:
+		zerolog.Ctx(ctx).Warn().Err(err).Str("message_id", string(msg.id)).Msg("Failed to prepare a message for Matrix, it is tried again")
+		return err
+	case msg.shown:
+		return nil
+	default:
+		return c.deliver(ctx, msg)
+	}
+}
+
 // deliver hands a message to bridgev2 and decides what becomes of it if that fails.
 func (c *Client) deliver(ctx context.Context, msg *remoteMessage) error {
-	err := c.queue(msg, &msg.remoteEvent)
+	err := c.queueMessage(msg)
 	if err == nil {
 		c.chats.worked(msg.key)
 		return nil
@@ -59,6 +76,19 @@ func (c *Client) deliver(ctx context.Context, msg *remoteMessage) error {
 		return nil
 	}
 	log.Warn().Err(err).Int("failures", failures).Msg("Failed to deliver a message to Matrix, it is tried again")
+	return err
+}
+
+// queueMessage is queue for a message.
+func (c *Client) queueMessage(msg *remoteMessage) error {
+	msg.undone = nil
+	err := c.queue(msg, &msg.remoteEvent)
+	if msg.disappears {
+		c.network.expiry.wake()
+	}
+	if err == nil {
+		err = msg.undone
+	}
 	return err
 }
 
@@ -96,8 +126,8 @@ func failureKind(err error) failure {
 func (c *Client) deliverInstead(ctx context.Context, msg *remoteMessage, text string, cause error) error {
 	zerolog.Ctx(ctx).Error().Err(cause).Msg("A message cannot be shown, a notice takes its place")
 	instead := *msg
-	instead.message, instead.placeholder, instead.notice, instead.replaces = nil, false, text, true
-	if err := c.queue(&instead, &instead.remoteEvent); err != nil {
+	instead.message, instead.instead, instead.placeholder, instead.notice, instead.replaces = nil, nil, false, text, true
+	if err := c.queueMessage(&instead); err != nil {
 		return fmt.Errorf("failed to deliver a notice instead: %w", err)
 	}
 	return nil

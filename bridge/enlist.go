@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
@@ -185,6 +186,14 @@ func (n *Network) enlistAgain(ctx context.Context, enlistment *database.Enlistme
 func (n *Network) tell(ctx context.Context, user id.UserID, text string) {
 	if err := n.Matrix.TellUser(ctx, user, text); err != nil {
 		n.log.Err(err).Stringer("user_id", user).Msg("Failed to tell a user something")
+	}
+}
+
+// say sends a notice of the bridge into the room of a chat and logs if that fails.
+func (n *Network) say(ctx context.Context, room id.RoomID, text string) {
+	content := &event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: text, Mentions: &event.Mentions{}}}
+	if _, err := n.Matrix.BotIntent().SendMessage(ctx, room, event.EventMessage, content, nil); err != nil {
+		zerolog.Ctx(ctx).Err(err).Stringer("room_id", room).Msg("Failed to send a notice into a chat")
 	}
 }
 

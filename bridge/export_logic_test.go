@@ -84,7 +84,14 @@ func EditOf(result bridgev2.UpsertResult) *bridgev2.ConvertedEdit {
 	if len(result.SubEvents) == 0 {
 		return nil
 	}
-	return result.SubEvents[0].(*remoteEdit).edit
+	switch first := result.SubEvents[0].(type) {
+	case *remoteStep:
+		return first.edit
+	case *remoteRemoval:
+		return &bridgev2.ConvertedEdit{DeletedParts: first.parts}
+	default:
+		panic("neither a step nor a removal")
+	}
 }
 
 // PlaceholderRow is what is stored of a placeholder.

@@ -33,5 +33,5 @@ func NoticeEdit(text string, instead bool, existing []*mxdatabase.Message) (*bri
 	if err != nil || len(result.SubEvents) == 0 {
 		return nil, err
 	}
-	return result.SubEvents[0].(*remoteEdit).edit, nil
+	return result.SubEvents[0].(*remoteStep).edit, nil
 }

@@ -53,12 +53,23 @@ func (c *Client) chat(jid types.JID) (contact networkid.UserID, key networkid.Po
 }
 
 func (c *Client) handleMessage(ctx context.Context, msg *interop.Message) error {
+	action, err := portal.ActionOf(msg.Message)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("message_id", msg.ID).Msg("Dropped a change of an earlier message that cannot be right")
+		return nil
+	} else if action != nil {
+		return c.handleAction(ctx, msg, action)
+	}
 	remote, err := c.newRemoteMessage(ctx, &msg.MessageInfo)
 	if err != nil {
 		return c.undeliverable(ctx, msg.ID, err)
 	}
 	remote.message = msg.Message
-	return c.deliverFrom(ctx, remote, &msg.MessageInfo)
+	if err = c.deliverPrepared(ctx, remote); err != nil {
+		return err
+	}
+	c.updateName(ctx, remote.sender, &msg.MessageInfo)
+	return nil
 }
 
 func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecryptable) error {
@@ -70,15 +81,10 @@ func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecrypt
 		return c.undeliverable(ctx, msg.ID, err)
 	}
 	remote.placeholder = true
-	return c.deliverFrom(ctx, remote, &msg.MessageInfo)
-}
-
-// deliverFrom delivers a message and then looks at the name that came with it.
-func (c *Client) deliverFrom(ctx context.Context, msg *remoteMessage, info *interop.MessageInfo) error {
-	if err := c.deliver(ctx, msg); err != nil {
+	if err = c.deliver(ctx, remote); err != nil {
 		return err
 	}
-	c.updateName(ctx, msg.sender, info)
+	c.updateName(ctx, remote.sender, &msg.MessageInfo)
 	return nil
 }
 
@@ -151,13 +157,13 @@ func (c *Client) handleReceipt(ctx context.Context, receipt *interop.Receipt) er
 	return c.unlessHopeless(ctx, err)
 }
 
-// unlessHopeless drops a receipt that the homeserver will never take, such as one in a room that was purged: it must not
-// hold up the messages behind it.
+// unlessHopeless drops what is about an earlier message and what the homeserver will never take, such as a receipt in a room
+// that was purged: it must not hold up the messages behind it.
 func (c *Client) unlessHopeless(ctx context.Context, err error) error {
 	if err == nil || failureKind(err) == failureWait {
 		return err
 	}
-	zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt that cannot be shown")
+	zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt or a change that cannot be shown")
 	return nil
 }
 
@@ -235,6 +241,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.settle()
 		log.Info().Msg("Connected to the gatekeeper")
 		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+		c.forgetOldUnfetched(ctx)
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {
 			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
 		}

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"hash/crc32"
+	"io"
 	"net/http"
 	"sync"
 
@@ -15,6 +17,8 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/preview"
+	"postern/bridge/transcode"
 	"postern/database"
 	"postern/interop"
 	"postern/portal"
@@ -32,6 +36,21 @@ type networkOptions struct {
 	Matrix       *homeserver.Connector
 	LoginsAtOnce int
 	HTTPClient   *http.Client
+	// CommandPrefix is what users write before a command in a chat.
+	CommandPrefix string
+
+	// MaxFile is the largest file that is carried, in bytes, and Transfers how many at the same time.
+	MaxFile   int64
+	Transfers int
+	Media     MediaHost
+	Previews  *preview.Maker
+	Transcode *transcode.Tool // nil if there is no ffmpeg
+}
+
+// MediaHost is the part of the partner server that keeps encrypted files for the gatekeeper.
+type MediaHost interface {
+	// PutMedia stores what write writes, and returns what the gatekeeper asks for it by. If write fails, nothing stays.
+	PutMedia(ctx context.Context, write func(io.Writer) error) (reference string, err error)
 }
 
 // Network is the bridgev2.NetworkConnector: what all logins share.
@@ -49,6 +68,12 @@ type Network struct {
 	// names are the contacts' names that are set already, made safe, as far as they wrote in this run.
 	names     sync.Map // of networkid.UserID to string
 	refreshes *refreshes
+	// capabilities is the same for all chats.
+	capabilities *event.RoomFeatures
+	transfers    transfers
+	// retries is held while a file is fetched again.
+	retries *exsync.KeyedMutex[networkid.MessageID]
+	expiry  *expiry
 
 	// life ends the goroutines that finish what an earlier run began.
 	life     context.Context
@@ -75,6 +100,10 @@ func newNetwork(options networkOptions) *Network {
 		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
 		pictures:       newPictureLoader(options.HTTPClient),
+		capabilities:   portal.Capabilities(portal.CapabilityLimits{MaxFile: options.MaxFile, Convert: options.Transcode.CanVoice()}),
+		transfers:      make(transfers, options.Transfers),
+		retries:        exsync.NewKeyedMutex[networkid.MessageID](),
+		expiry:         newExpiry(),
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
 	n.starter = newStarter(options.LoginsAtOnce)
@@ -87,10 +116,14 @@ func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
 	n.log = bridge.Log.With().Str("component", "network").Logger()
 	n.life = n.log.WithContext(n.life)
+	n.expiry.init(bridge)
 }
 
 // Start implements bridgev2.NetworkConnector.
-func (n *Network) Start(context.Context) error { return nil }
+func (n *Network) Start(context.Context) error {
+	n.spawn(n.expiry.run)
+	return nil
+}
 
 // prepareStop ends what runs beside the logins. It comes before bridgev2 disconnects them.
 func (n *Network) prepareStop() {
@@ -170,9 +203,9 @@ const (
 	bridgeInfoVersion = 1
 )
 
-// GetBridgeInfoVersion implements bridgev2.NetworkConnector.
+// GetBridgeInfoVersion implements bridgev2.NetworkConnector. What the rooms announce depends on the config and on the machine's ffmpeg, so the version is a hash of it.
 func (n *Network) GetBridgeInfoVersion() (info, capabilities int) {
-	return bridgeInfoVersion, portal.CapabilitiesVersion
+	return bridgeInfoVersion, int(crc32.ChecksumIEEE([]byte(n.capabilities.ID)))
 }
 
 // ValidateUserID implements bridgev2.IdentifierValidatingNetwork. Users of other partners are valid ids, but nobody

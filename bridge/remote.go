@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
 
 	"postern/bridge/homeserver"
 	"postern/portal"
@@ -52,8 +53,8 @@ func (e *remoteEvent) PreHandle(ctx context.Context, chat *bridgev2.Portal) {
 	e.client.completeRoom(ctx, chat)
 }
 
-// remoteMessage is a message from the contact, a placeholder for one, or a notice of the bridge: one of the three is
-// set. Any of them makes the room if there is none.
+// remoteMessage is a message from the contact, a placeholder for one, or a notice of the bridge: message, placeholder or
+// notice is set. Any of them makes the room if there is none.
 type remoteMessage struct {
 	remoteEvent
 	id          networkid.MessageID
@@ -62,6 +63,19 @@ type remoteMessage struct {
 	notice      string
 	// replaces is set for a notice that stands for a message: it takes the place of the message's placeholder.
 	replaces bool
+
+	// context is what the message needs to be shown; see prepare.
+	context portal.Context
+	// shown is set for a message that is in the room already, file and all.
+	shown bool
+	// instead is what is shown because the message's file cannot be had.
+	instead *bridgev2.ConvertedMessage
+	// editedAt is set for an edit that takes the place of its message.
+	editedAt time.Time
+	// disappears is set by ConvertMessage if the message has a timer.
+	disappears bool
+	// undone is set if a placeholder could not be taken away, which has to be tried again.
+	undone error
 }
 
 var (
@@ -77,15 +91,36 @@ func (m *remoteMessage) GetID() networkid.MessageID        { return m.id }
 func (m *remoteMessage) ShouldCreatePortal() bool          { return true }
 
 // ConvertMessage implements bridgev2.RemoteMessage.
-func (m *remoteMessage) ConvertMessage(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+func (m *remoteMessage) ConvertMessage(ctx context.Context, chat *bridgev2.Portal, _ bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
 	switch {
+	case m.instead != nil:
+		return m.instead, nil
 	case m.placeholder:
 		return portal.Placeholder(), nil
 	case m.notice != "":
 		return portal.Notice(m.notice), nil
-	default:
-		return portal.ToMatrix(m.message, nil)
 	}
+	converted, err := portal.ToMatrix(m.message, &m.context)
+	if err != nil {
+		return nil, err
+	}
+	if !m.editedAt.IsZero() {
+		portal.MarkEdited(converted, m.editedAt)
+	}
+	m.setTimer(ctx, chat, converted)
+	return converted, nil
+}
+
+// setTimer has the message disappear if its sender wants that. The chat's timer follows: the change of it may have been
+// missed, or be older than the room.
+func (m *remoteMessage) setTimer(ctx context.Context, chat *bridgev2.Portal, converted *bridgev2.ConvertedMessage) {
+	timer := portal.Timer(m.message)
+	if timer == 0 || chat == nil {
+		return
+	}
+	setTimer(ctx, chat, timer, true)
+	converted.Disappear = mxdatabase.DisappearingSetting{Type: event.DisappearingTypeAfterSend, Timer: timer}
+	m.disappears = true
 }
 
 // HandleExisting implements bridgev2.RemoteMessageUpsert: the message, or a part of it, is in the room already. What is
@@ -93,10 +128,14 @@ func (m *remoteMessage) ConvertMessage(context.Context, *bridgev2.Portal, bridge
 func (m *remoteMessage) HandleExisting(
 	ctx context.Context, chat *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*mxdatabase.Message,
 ) (bridgev2.UpsertResult, error) {
-	if m.message == nil && !m.placeholder && !(m.replaces && portal.HasPlaceholder(existing)) {
+	switch {
+	case portal.IsDeleted(existing):
+		return bridgev2.UpsertResult{}, nil
+	case m.message == nil && !m.placeholder && !(m.replaces && portal.HasPlaceholder(existing)):
 		return bridgev2.UpsertResult{}, nil // it is there, or something better is
-	}
-	if m.placeholder && portal.HasPlaceholder(existing) {
+	case m.placeholder && portal.HasPlaceholder(existing):
+		return bridgev2.UpsertResult{}, nil
+	case m.instead != nil && portal.IsUnfetched(existing):
 		return bridgev2.UpsertResult{}, nil
 	}
 	converted, err := m.ConvertMessage(ctx, chat, intent)
@@ -116,42 +155,24 @@ func removal(existing []*mxdatabase.Message) []*bridgev2.ConvertedEdit {
 	return []*bridgev2.ConvertedEdit{{DeletedParts: existing}}
 }
 
-// then lets bridgev2 carry edits out, in their order.
-func (m *remoteMessage) then(existing []*mxdatabase.Message, edits []*bridgev2.ConvertedEdit) bridgev2.UpsertResult {
-	var result bridgev2.UpsertResult
+// then has edits carried out, one after the other. bridgev2 goes on after one that failed.
+func (m *remoteMessage) then(existing []*mxdatabase.Message, edits []*bridgev2.ConvertedEdit) (result bridgev2.UpsertResult) {
+	added := false
 	for _, edit := range edits {
-		result.SubEvents = append(result.SubEvents,
-			&remoteEdit{remoteEvent: m.remoteEvent, target: m.id, existing: existing, edit: edit})
+		if edit.ModifiedParts != nil || edit.AddedParts != nil {
+			result.SubEvents = append(result.SubEvents, &remoteStep{
+				remoteEvent: m.remoteEvent, target: m.id, existing: existing,
+				edit: &bridgev2.ConvertedEdit{ModifiedParts: edit.ModifiedParts, AddedParts: edit.AddedParts},
+			})
+		}
+		if edit.DeletedParts != nil {
+			result.SubEvents = append(result.SubEvents, &remoteRemoval{
+				remoteEvent: m.remoteEvent, message: m.id, parts: edit.DeletedParts, replaced: added, undone: &m.undone,
+			})
+		}
+		added = added || edit.AddedParts != nil
 	}
 	return result
-}
-
-// remoteEdit changes a message that is in the room.
-type remoteEdit struct {
-	remoteEvent
-	target   networkid.MessageID
-	existing []*mxdatabase.Message
-	edit     *bridgev2.ConvertedEdit
-}
-
-var (
-	_ bridgev2.RemoteEdit                  = (*remoteEdit)(nil)
-	_ bridgev2.RemoteEventWithBundledParts = (*remoteEdit)(nil)
-	_ bridgev2.RemoteEventWithTimestamp    = (*remoteEdit)(nil)
-)
-
-func (e *remoteEdit) GetType() bridgev2.RemoteEventType         { return bridgev2.RemoteEventEdit }
-func (e *remoteEdit) GetTargetMessage() networkid.MessageID     { return e.target }
-func (e *remoteEdit) GetTargetDBMessage() []*mxdatabase.Message { return e.existing }
-
-// PreHandle does nothing: the message that the edit belongs to was handled so far.
-func (e *remoteEdit) PreHandle(context.Context, *bridgev2.Portal) {}
-
-// ConvertEdit implements bridgev2.RemoteEdit.
-func (e *remoteEdit) ConvertEdit(
-	context.Context, *bridgev2.Portal, bridgev2.MatrixAPI, []*mxdatabase.Message,
-) (*bridgev2.ConvertedEdit, error) {
-	return e.edit, nil
 }
 
 // remoteReceipt says that the contact read messages of ours.

@@ -3,10 +3,17 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"go.mau.fi/util/exfmt"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/homeserver"
 	"postern/interop"
+	"postern/portal"
+	"postern/provider"
 )
 
 // What users read, apart from the causes, which are logged.
@@ -26,7 +33,7 @@ You are about to make yourself reachable for people on %[1]s, through the interf
 * %[1]s learns your Matrix ID, %[2]s, the network address of this bridge, and when you send and receive messages and to whom.
 * People on %[1]s who have third-party chats turned on can then write to you, and you to them.
 * Messages between this bridge and their phones are end-to-end encrypted. The bridge, run by the administrator of %[3]s, decrypts them to pass them on, encrypted again, to your Matrix rooms. You have to trust it with them.
-* Your partner's phone decides how long they keep what you write. What they delete may stay here, and the other way round.
+* Your partner's phone decides how long they keep what you write. What one of you deletes for everyone is deleted on the other side as well, but nobody can be sure of that.
 * If the bridge does not connect for 30 days, %[1]s forgets you. You can leave at any time with the command `+"`logout`"+`.`,
 		gatekeeper.Name, user, domain)
 }
@@ -86,11 +93,97 @@ func textSendFailed(gatekeeper string, err error) string {
 		return fmt.Sprintf("%s no longer knows the recipient. Please check the phone number.", gatekeeper)
 	case errors.Is(err, interop.ErrTooLarge):
 		return "It is too large. Please send it in smaller pieces."
+	case errors.Is(err, interop.ErrMediaTooLarge), errors.Is(err, provider.ErrMediaTooLarge):
+		return textFileTooLarge
+	case errors.Is(err, homeserver.ErrMediaMissing):
+		return "The homeserver does not have the file any more. Please send it again."
+	case errors.Is(err, homeserver.ErrMediaBroken), errors.Is(err, homeserver.ErrMediaInvalid):
+		return "The file is damaged: it is not what your app encrypted. Please send it again."
 	case errors.Is(err, interop.ErrNotEnlisted):
 		return fmt.Sprintf("You are not enlisted with %s any more. Please write `login` to the bot, then send it again.", gatekeeper)
 	default:
 		return fmt.Sprintf("%s refused it. Please send it again; if that does not help, tell the administrator of the bridge.", gatekeeper)
 	}
+}
+
+const textFileTooLarge = "The file is larger than this bridge carries. Please send a smaller one."
+
+// textFileTrouble says why a contact's file is not shown. limit is in bytes.
+func textFileTrouble(gatekeeper string, limit int64, err error) string {
+	switch {
+	case errors.Is(err, interop.ErrMediaMissing):
+		return fmt.Sprintf("%s does not have the file any more. Please ask your contact to send it again.", gatekeeper)
+	case errors.Is(err, interop.ErrMediaBroken):
+		return "The file arrived damaged."
+	case errors.Is(err, interop.ErrMediaInvalid):
+		return "The message does not say properly where its file is. Please ask your contact to send it again."
+	case errors.Is(err, interop.ErrMediaUnavailable):
+		return fmt.Sprintf("%s did not hand the file out.", gatekeeper)
+	case errors.Is(err, interop.ErrMediaTooLarge), failureKind(err) == failureTooLarge:
+		return fmt.Sprintf("The file is larger than the %d MiB that this bridge and the homeserver take.", limit>>20)
+	default:
+		return "The homeserver did not take the file."
+	}
+}
+
+// textRetryFailed answers someone who wanted a file to be fetched again.
+func textRetryFailed(gatekeeper string, limit int64, err error) string {
+	switch {
+	case errors.Is(err, errNotWaiting):
+		return "There is no file of this message to be fetched: it is here, or it is older than 30 days."
+	case fileTrouble(err):
+		return "It did not work this time either. " + textFileTrouble(gatekeeper, limit, err)
+	default:
+		return "It did not work this time: the homeserver or the bridge has a problem. Please try again later."
+	}
+}
+
+// textStrayReaction is shown in the contact's name.
+func textStrayReaction(emoji string) string {
+	return fmt.Sprintf("Reacted with %s to a message that is not here.", emoji)
+}
+
+// textTimer is shown in the contact's name.
+func textTimer(timer time.Duration) string {
+	if timer == 0 {
+		return "Turned off disappearing messages."
+	}
+	return fmt.Sprintf("Turned on disappearing messages: from now on what is written here is deleted after %s, on both sides.", exfmt.Duration(timer))
+}
+
+// explainStatus says more about what bridgev2 refuses than bridgev2 does; "" to leave its own words. That a deletion is of
+// something unknown is no news: people delete the bridge's notices, too, and reactions that were replaced.
+func explainStatus(err error, about event.Type) string {
+	switch {
+	case errors.Is(err, bridgev2.ErrEditTargetTooOld):
+		return fmt.Sprintf("Messages can be changed only within %s after they were sent: that is a rule of your contact's app. "+
+			"You can answer to the message, or delete it.", exfmt.Duration(portal.EditMaxAge))
+	case errors.Is(err, bridgev2.ErrTargetMessageNotFound) && about != event.EventRedaction:
+		return "The bridge does not know the message that it is about. Your contact does not see what you did."
+	case errors.Is(err, bridgev2.ErrMediaTooLarge):
+		return textFileTooLarge
+	default:
+		return ""
+	}
+}
+
+func textDeleteTooOld(gatekeeper string) string {
+	return fmt.Sprintf("The message is deleted here only: %s deletes messages for everyone only within %s.", gatekeeper, exfmt.Duration(portal.DeleteMaxAge))
+}
+
+// Why a change of an earlier message is refused.
+var (
+	errNotOwn  = errors.New("not the user's own message")
+	errNotSent = errors.New("not a message that was sent to the contact")
+	errTooOld  = errors.New("the message is too old")
+	// errOtherFile: an edit has another file than the message.
+	errOtherFile = errors.New("the file is another one")
+)
+
+// refuseChange makes the error for a change that will never be sent: a notice in the room says why.
+func refuseChange(cause error, sentence string) error {
+	return bridgev2.WrapErrorInStatus(cause).WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported).
+		WithIsCertain(true).WithSendNotice(true).WithMessage(sentence)
 }
 
 // textResolveFailed says why a chat cannot be started.

@@ -1,0 +1,90 @@
+package bridge_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+
+	"postern/bridge"
+	"postern/bridge/homeserver"
+	"postern/interop"
+	"postern/provider"
+)
+
+// A notice takes a message's place only for what waiting does not heal.
+func TestTroubleOfAFileIsToldFromTroubleOfTheHomeserver(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+		says string
+	}{
+		"gone":         {interop.ErrMediaMissing, true, "ask your contact to send it again"},
+		"damaged":      {interop.ErrMediaBroken, true, "arrived damaged"},
+		"nonsense":     {interop.ErrMediaInvalid, true, "does not say properly"},
+		"no answer":    {interop.ErrMediaUnavailable, true, "did not hand the file out"},
+		"over a limit": {interop.ErrMediaTooLarge, true, "larger than the 7 MiB"},
+		"over theirs":  {answered(413, "M_TOO_LARGE"), true, "larger than the 7 MiB"},
+		"not allowed":  {answered(403, "M_FORBIDDEN"), true, "did not take the file"},
+		"away":         {errors.New("connection refused"), false, ""},
+		"out of order": {answered(502, "M_UNKNOWN"), false, ""},
+	} {
+		err := fmt.Errorf("failed to carry a file: %w", test.err)
+		if got := bridge.FileTrouble(err); got != test.want {
+			t.Errorf("%s: trouble of the file: %v", name, got)
+		}
+		if text := bridge.TextFileTrouble("Some Messenger", 7<<20, err); test.want && !strings.Contains(text, test.says) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+func TestARetryThatFailsSaysWhetherAnotherHelps(t *testing.T) {
+	for err, want := range map[error]string{
+		bridge.ErrNotWaiting:             "it is here, or it is older",
+		interop.ErrMediaMissing:          "not work this time either",
+		errors.New("connection refused"): "try again later",
+	} {
+		if text := bridge.TextRetryFailed("Some Messenger", 1<<20, err); !strings.Contains(text, want) {
+			t.Errorf("%v: %s", err, text)
+		}
+	}
+}
+
+// What the sender's file is to blame for fails its message, everything else is tried again.
+func TestOnlyTheFileItselfMakesADraftHopeless(t *testing.T) {
+	for _, err := range []error{
+		homeserver.ErrMediaMissing, homeserver.ErrMediaBroken, homeserver.ErrMediaInvalid, interop.ErrMediaTooLarge, provider.ErrMediaTooLarge,
+	} {
+		got := bridge.HopelessIfFile(fmt.Errorf("failed to carry: %w", err))
+		if !errors.Is(got, interop.ErrHopeless) || !errors.Is(got, err) {
+			t.Errorf("%v: %v", err, got)
+		}
+		if text := bridge.TextSendFailed("Some Messenger", got); strings.Contains(text, "refused it") {
+			t.Errorf("%v: the user reads %q", err, text)
+		}
+	}
+	for _, err := range []error{errors.New("connection refused"), answered(502, "M_UNKNOWN"), io.ErrNoProgress} {
+		if got := bridge.HopelessIfFile(err); errors.Is(got, interop.ErrHopeless) {
+			t.Errorf("%v is hopeless", err)
+		}
+	}
+}
+
+func TestRefusalsOfBridgev2AreExplained(t *testing.T) {
+	tooOld := bridgev2.WrapErrorInStatus(bridgev2.ErrEditTargetTooOld)
+	if text := bridge.ExplainStatus(tooOld, event.EventMessage); !strings.Contains(text, "15 minutes") || !strings.Contains(text, "app") {
+		t.Errorf("an edit that comes too late: %q", text)
+	}
+	unknown := bridgev2.WrapErrorInStatus(fmt.Errorf("reaction %w", bridgev2.ErrTargetMessageNotFound))
+	if text := bridge.ExplainStatus(unknown, event.EventReaction); !strings.Contains(text, "does not know the message") {
+		t.Errorf("a reaction to something unknown: %q", text)
+	}
+	if text := bridge.ExplainStatus(unknown, event.EventRedaction); text != "" {
+		t.Errorf("a deletion of something unknown: %q", text)
+	}
+}

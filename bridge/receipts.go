@@ -1,0 +1,84 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix/bridgev2"
+	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"postern/interop"
+	"postern/portal"
+)
+
+const (
+	// maxReadReceipts is how many messages one read receipt from Matrix may tell the contact about, the newest first.
+	maxReadReceipts = 1024
+	// receiptBatch is how many ids one receipt carries: as many as the interop contract allows.
+	receiptBatch = 256
+)
+
+// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI: a receipt in a room stands for everything
+// up to there, a gatekeeper wants every message named. On an error bridgev2 does not move its mark, so what was not
+// told is told with the next receipt; if the channel was down, when it is up again.
+func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
+	if !c.IsLoggedIn() {
+		return bridgev2.ErrNotLoggedIn
+	}
+	err := c.sendRead(ctx, receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
+	if errors.Is(err, interop.ErrNotConnected) {
+		c.chats.keepReceipt(receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
+	}
+	return err
+}
+
+// sendRead tells the contact that their messages of that time were read.
+func (c *Client) sendRead(ctx context.Context, key networkid.PortalKey, after, upTo time.Time) error {
+	_, jid, err := contactJID(key)
+	if err != nil {
+		return err
+	}
+	if after.Before(time.Unix(1, 0)) {
+		after = time.Unix(1, 0) // the zero time has no nanoseconds to compare with
+	}
+	// A gatekeeper's times are full seconds, and of two messages of one second only the first may have been read.
+	messages, err := c.network.bridge.DB.Message.GetMessagesBetweenTimeQuery(ctx, key, after.Add(-1), upTo)
+	if err != nil {
+		return fmt.Errorf("failed to look for read messages: %w", err)
+	}
+	slices.SortStableFunc(messages, func(a, b *mxdatabase.Message) int { return a.Timestamp.Compare(b.Timestamp) })
+	var ids []types.MessageID
+	for _, message := range messages {
+		direction, _, messageID, err := portal.ParseMessageID(message.ID)
+		if err == nil && direction == portal.FromContact && !slices.Contains(ids, messageID) {
+			ids = append(ids, messageID)
+		}
+	}
+	ids = ids[max(0, len(ids)-maxReadReceipts):]
+	for batch := range slices.Chunk(ids, receiptBatch) {
+		if err = c.interop.SendReceipt(ctx, jid, batch, interop.ReceiptRead, upTo); err != nil {
+			return fmt.Errorf("failed to send a read receipt: %w", err)
+		}
+	}
+	return nil
+}
+
+// HandleMatrixTyping implements bridgev2.TypingHandlingNetworkAPI. While the channel is down nobody needs to know.
+func (c *Client) HandleMatrixTyping(ctx context.Context, typing *bridgev2.MatrixTyping) error {
+	if !c.IsLoggedIn() {
+		return bridgev2.ErrNotLoggedIn
+	}
+	_, jid, err := contactJID(typing.Portal.PortalKey)
+	if err != nil {
+		return err
+	}
+	if err = c.interop.SendChatState(ctx, jid, typing.IsTyping); errors.Is(err, interop.ErrNotConnected) {
+		return nil
+	}
+	return err
+}
