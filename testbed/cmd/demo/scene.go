@@ -60,7 +60,7 @@ func (s *scene) invitePeople(ctx context.Context) error {
 
 // play is the whole conversation.
 func (s *scene) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.enlist, s.startChat, s.talk, s.callIn} {
+	for _, act := range []func(context.Context) error{s.enlist, s.startChat, s.talk, s.share, s.callIn} {
 		if err := act(ctx); err != nil {
 			return err
 		}

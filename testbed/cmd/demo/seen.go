@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,18 @@ func (s *scene) onHomeserver(ctx context.Context, room id.RoomID, evt id.EventID
 		return "", fmt.Errorf("%w: it is of type %s", errReadable, stored.Type)
 	}
 	return fmt.Sprintf("homeserver has %s, %d bytes", stored.Type, len(stored.JSON)), nil
+}
+
+// fileOnHomeserver asks the homeserver for a file as it is stored there. One that is as it was sent is an error.
+func (s *scene) fileOnHomeserver(ctx context.Context, content *event.MessageEventContent, sent []byte) (string, error) {
+	stored, err := s.alice.StoredFile(ctx, content.File.URL)
+	if err != nil {
+		return "", err
+	}
+	if bytes.Contains(stored, sent[:min(len(sent), 32)]) {
+		return "", fmt.Errorf("%w: a file is stored as it was sent", errReadable)
+	}
+	return fmt.Sprintf("homeserver has ciphertext, %d bytes", len(stored)), nil
 }
 
 // atGatekeeper asks the sandbox what it saw of the message. A message without ciphertext is an error.
