@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -18,13 +20,21 @@ const (
 // LogFile is where the bridge's output goes.
 func (d *Daemon) LogFile() string { return filepath.Join(d.options.Dir, logName) }
 
+// tempDir is for the bridge's temporary files.
+func (d *Daemon) tempDir() string { return filepath.Join(d.options.Dir, "tmp") }
+
 // Start runs the bridge and returns when it takes messages. It may be stopped or killed and started again.
 func (d *Daemon) Start(ctx context.Context) error {
+	if err := os.MkdirAll(d.tempDir(), 0o700); err != nil {
+		return fmt.Errorf("failed to make a folder for temporary files: %w", err)
+	}
 	return d.Service.Start(ctx, process.Options{
 		Name:    "bridge",
 		Path:    d.options.Binary,
 		Args:    []string{"run", "--config", d.ConfigFile()},
 		Dir:     d.options.Dir,
 		LogFile: d.LogFile(),
+		// All that the bridge writes has to be in its folder, where tests look for what it must not write.
+		Env: []string{"TMPDIR=" + d.tempDir()},
 	}, process.HTTPCheck(d.URL()+readyPath), startTimeout)
 }

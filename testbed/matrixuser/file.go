@@ -37,7 +37,7 @@ type FileOptions struct {
 
 // SendFile encrypts a file, uploads it and sends the event about it, as Element does in an encrypted room.
 func (u *User) SendFile(ctx context.Context, room id.RoomID, options FileOptions) (id.EventID, error) {
-	content, err := u.fileContent(ctx, options)
+	content, err := u.UploadFile(ctx, options)
 	if err != nil {
 		return "", err
 	}
@@ -47,14 +47,15 @@ func (u *User) SendFile(ctx context.Context, room id.RoomID, options FileOptions
 // SendSticker sends a picture as a sticker. Options of other files are ignored.
 func (u *User) SendSticker(ctx context.Context, room id.RoomID, options FileOptions) (id.EventID, error) {
 	options.MsgType = ""
-	content, err := u.fileContent(ctx, options)
+	content, err := u.UploadFile(ctx, options)
 	if err != nil {
 		return "", err
 	}
 	return u.sendAs(ctx, room, event.EventSticker, content)
 }
 
-func (u *User) fileContent(ctx context.Context, options FileOptions) (*event.MessageEventContent, error) {
+// UploadFile is SendFile without the last step. The content can be changed before it is sent.
+func (u *User) UploadFile(ctx context.Context, options FileOptions) (*event.MessageEventContent, error) {
 	if options.Reader == nil {
 		options.Reader, options.Size = bytes.NewReader(options.Data), int64(len(options.Data))
 	}

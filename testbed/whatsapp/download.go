@@ -44,6 +44,8 @@ func FileOf(message *waE2E.Message) whatsmeow.DownloadableMessage {
 		return message.GetImageMessage()
 	case message.GetVideoMessage() != nil:
 		return message.GetVideoMessage()
+	case message.GetPtvMessage() != nil:
+		return message.GetPtvMessage()
 	case message.GetAudioMessage() != nil:
 		return message.GetAudioMessage()
 	case message.GetDocumentMessage() != nil:

@@ -24,8 +24,8 @@ type MediaOptions struct {
 	// PTT makes a voice message of a recording. Waveform is its 64 loudnesses from 0 to 100.
 	PTT      bool
 	Waveform []byte
-	// GIF makes a video play without sound and again and again.
-	GIF bool
+	// GIF makes a video play without sound and again and again. Round makes it a video note.
+	GIF, Round bool
 	// Thumbnail is a small JPEG.
 	Thumbnail []byte
 	ViewOnce  bool
@@ -38,15 +38,22 @@ type MediaOptions struct {
 func (d *Device) SendMedia(
 	ctx context.Context, to types.JID, kind whatsmeow.MediaType, content io.Reader, options MediaOptions,
 ) (types.MessageID, error) {
-	file, err := d.upload(ctx, kind, content)
-	if err != nil {
-		return "", err
-	}
-	message, err := mediaMessage(kind, file, options)
+	message, err := d.UploadMedia(ctx, kind, content, options)
 	if err != nil {
 		return "", err
 	}
 	return d.Send(ctx, to, message)
+}
+
+// UploadMedia is SendMedia without the last step. The message can be changed before it is sent.
+func (d *Device) UploadMedia(
+	ctx context.Context, kind whatsmeow.MediaType, content io.Reader, options MediaOptions,
+) (*waE2E.Message, error) {
+	file, err := d.upload(ctx, kind, content)
+	if err != nil {
+		return nil, err
+	}
+	return mediaMessage(kind, file, options)
 }
 
 func (d *Device) upload(ctx context.Context, kind whatsmeow.MediaType, content io.Reader) (*whatsmeow.UploadResponse, error) {
@@ -62,6 +69,9 @@ func mediaMessage(kind whatsmeow.MediaType, file *whatsmeow.UploadResponse, opti
 	case whatsmeow.MediaImage:
 		return onceOnly(&waE2E.Message{ImageMessage: imageMessage(file, options)}, options), nil
 	case whatsmeow.MediaVideo:
+		if options.Round {
+			return &waE2E.Message{PtvMessage: videoMessage(file, options)}, nil
+		}
 		return onceOnly(&waE2E.Message{VideoMessage: videoMessage(file, options)}, options), nil
 	case whatsmeow.MediaAudio:
 		return onceOnly(&waE2E.Message{AudioMessage: audioMessage(file, options)}, options), nil

@@ -67,6 +67,9 @@ func TestDevicesExchangeFiles(t *testing.T) {
 		"a video": {whatsmeow.MediaVideo, whatsapp.MediaOptions{MimeType: "video/mp4", Seconds: 9, GIF: true}, func(m *waE2E.Message) bool {
 			return m.GetVideoMessage().GetGifPlayback() && m.GetVideoMessage().GetSeconds() == 9 && m.GetVideoMessage().Caption == nil
 		}},
+		"a video note": {whatsmeow.MediaVideo, whatsapp.MediaOptions{MimeType: "video/mp4", Seconds: 5, Round: true}, func(m *waE2E.Message) bool {
+			return m.GetPtvMessage().GetSeconds() == 5 && m.VideoMessage == nil
+		}},
 		"a voice message": {whatsmeow.MediaAudio, whatsapp.MediaOptions{PTT: true, Seconds: 3, Waveform: []byte{0, 50, 100}}, func(m *waE2E.Message) bool {
 			return m.GetAudioMessage().GetPTT() && m.GetAudioMessage().GetSeconds() == 3 && len(m.GetAudioMessage().GetWaveform()) == 3
 		}},
