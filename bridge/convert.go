@@ -1,13 +1,11 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 
-	"postern/bridge/preview"
 	"postern/bridge/transcode"
 	"postern/portal"
 )
@@ -22,19 +20,15 @@ func (c *Client) carryConverted(ctx context.Context, attachment *portal.Attachme
 	if convert == nil {
 		return nil, errNotConverted
 	}
-	source, err := c.open(ctx, attachment)
+	file, err := c.open(ctx, attachment)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = source.Close() }()
-	buffered := bufio.NewReaderSize(source, preview.PrefixSize)
-	format, err := sniff(buffered)
-	if err != nil {
-		return nil, err
-	} else if attachment.Convert == portal.ConvertGIF && !format.Animated {
+	defer func() { _ = file.Close() }()
+	if attachment.Convert == portal.ConvertGIF && !file.format.Animated {
 		return nil, fmt.Errorf("%w: a picture that does not move", errNotConverted)
 	}
-	result, err := convert(ctx, buffered)
+	result, err := convert(ctx, file)
 	if err != nil && ctx.Err() == nil && hopelessIfFile(err) == err {
 		return nil, fmt.Errorf("%w: %w", errNotConverted, err)
 	} else if err != nil {

@@ -87,48 +87,48 @@ func (c *Client) carry(ctx context.Context, attachment *portal.Attachment) (*por
 	return c.carryAsItIs(ctx, attachment)
 }
 
-func (c *Client) open(ctx context.Context, attachment *portal.Attachment) (io.ReadCloser, error) {
+// openedFile is a file on the homeserver whose beginning was looked at. The caller must close it.
+type openedFile struct {
+	*bufio.Reader
+	io.Closer
+	format preview.Format
+}
+
+func (c *Client) open(ctx context.Context, attachment *portal.Attachment) (*openedFile, error) {
 	source, err := c.network.Matrix.OpenMedia(ctx, attachment.File)
 	if err != nil {
 		return nil, fmt.Errorf("failed to open the file on the homeserver: %w", err)
 	}
-	return source, nil
+	file := &openedFile{Reader: bufio.NewReaderSize(source, preview.PrefixSize), Closer: source}
+	prefix, err := file.Peek(preview.PrefixSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		_ = source.Close()
+		return nil, fmt.Errorf("failed to read the beginning of the file: %w", err)
+	}
+	file.format = preview.Sniff(prefix)
+	return file, nil
 }
 
 // carryAsItIs streams the file. What is needed for a preview is kept on the way, if it is small.
 func (c *Client) carryAsItIs(ctx context.Context, attachment *portal.Attachment) (*portal.SentFile, error) {
-	source, err := c.open(ctx, attachment)
+	file, err := c.open(ctx, attachment)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = source.Close() }()
-	buffered := bufio.NewReaderSize(source, preview.PrefixSize)
-	format, err := sniff(buffered)
-	if err != nil {
-		return nil, err
-	}
-	var reader io.Reader = buffered
+	defer func() { _ = file.Close() }()
+	var reader io.Reader = file
 	var kept keeper
 	if attachment.Thumbnail == nil && (isPicture(attachment)) {
 		kept.limit = maxKept
-		reader = io.TeeReader(buffered, &kept)
+		reader = io.TeeReader(file, &kept)
 	}
 	media, err := c.publish(ctx, attachment.MediaKind(attachment.Convert == portal.ConvertNothing), reader)
 	if err != nil {
 		return nil, err
 	}
-	sent := &portal.SentFile{Media: media, MimeType: format.MimeType, Width: format.Width, Height: format.Height}
+	sent := &portal.SentFile{Media: media, MimeType: file.format.MimeType, Width: file.format.Width, Height: file.format.Height}
 	sent.Thumbnail = c.thumbnailFor(ctx, attachment, kept.data())
 	return sent, nil
-}
-
-// sniff looks at the beginning of a file without taking it.
-func sniff(reader *bufio.Reader) (preview.Format, error) {
-	prefix, err := reader.Peek(preview.PrefixSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return preview.Format{}, fmt.Errorf("failed to read the beginning of the file: %w", err)
-	}
-	return preview.Sniff(prefix), nil
 }
 
 // publish encrypts the file and puts it where the gatekeeper's media host fetches it.
@@ -146,12 +146,12 @@ func (c *Client) publish(ctx context.Context, kind interop.MediaKind, plain io.R
 
 // readAttachment reads a small file that goes inside the message.
 func (c *Client) readAttachment(ctx context.Context, attachment *portal.Attachment, limit int64) ([]byte, error) {
-	source, err := c.open(ctx, attachment)
+	file, err := c.open(ctx, attachment)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = source.Close() }()
-	data, err := io.ReadAll(io.LimitReader(source, limit+1))
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("failed to read the file: %w", err)
 	} else if int64(len(data)) > limit {
