@@ -29,7 +29,7 @@ func (c *Client) carryConverted(ctx context.Context, attachment *portal.Attachme
 		return nil, fmt.Errorf("%w: a picture that does not move", errNotConverted)
 	}
 	result, err := convert(ctx, file)
-	if err != nil && ctx.Err() == nil && hopelessIfFile(err) == err {
+	if isRefusal(err) {
 		return nil, fmt.Errorf("%w: %w", errNotConverted, err)
 	} else if err != nil {
 		return nil, err
@@ -42,6 +42,16 @@ func (c *Client) carryConverted(ctx context.Context, attachment *portal.Attachme
 	return &portal.SentFile{
 		Media: media, Converted: true, Width: result.Width, Height: result.Height, Seconds: int(result.Duration.Seconds()),
 	}, nil
+}
+
+// isRefusal tells whether a file cannot be converted, rather than not be read.
+func isRefusal(err error) bool {
+	for _, refusal := range []error{transcode.ErrUnavailable, transcode.ErrTooLarge, transcode.ErrTooSlow, transcode.ErrRefused} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // converter returns what makes the wanted form, nil if the machine's ffmpeg cannot.

@@ -55,7 +55,11 @@ func (c *Client) completeDraft(ctx context.Context, draft interop.Draft) (*waE2E
 		return nil, hopelessIfFile(err)
 	}
 	log.Debug().Dur("duration", time.Since(start)).Int64("size", outgoing.Attachment.Size).Msg("Carried a file")
-	return outgoing.Complete(sent, time.Now())
+	message, err := outgoing.Complete(sent, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: failed to put the file into its message: %w", interop.ErrHopeless, err)
+	}
+	return message, nil
 }
 
 // hopelessIfFile marks errors that trying again cannot heal.
@@ -118,7 +122,7 @@ func (c *Client) carryAsItIs(ctx context.Context, attachment *portal.Attachment)
 	defer func() { _ = file.Close() }()
 	var reader io.Reader = file
 	var kept keeper
-	if attachment.Thumbnail == nil && (isPicture(attachment)) {
+	if attachment.Thumbnail == nil && isPicture(attachment) {
 		kept.limit = maxKept
 		reader = io.TeeReader(file, &kept)
 	}
