@@ -42,11 +42,4 @@ func (p *Process) ProcessorTime() (time.Duration, error) {
 }
 
 // ProcessorTime is how long the program has run on a processor since it was started; 0 if it does not run.
-func (s *Service) ProcessorTime() (time.Duration, error) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if s.process == nil {
-		return 0, nil
-	}
-	return s.process.ProcessorTime()
-}
+func (s *Service) ProcessorTime() (time.Duration, error) { return ask(s, (*Process).ProcessorTime) }

@@ -54,14 +54,14 @@ func (s *Service) Kill() {
 	}
 }
 
-// ResidentBytes is how much memory the program takes; 0 if it does not run.
-func (s *Service) ResidentBytes() (int64, error) {
+// ask returns what a question to the running program answers, and the zero value if it does not run.
+func ask[Answer any](s *Service, question func(*Process) (Answer, error)) (answer Answer, err error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.process == nil {
-		return 0, nil
+		return answer, nil
 	}
-	return s.process.ResidentBytes()
+	return question(s.process)
 }
 
 func (s *Service) take() *Process {
