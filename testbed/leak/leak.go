@@ -81,21 +81,27 @@ func (s *Scanner) Tree(dirs ...string) (findings []Finding, read int64, err erro
 			} else if err != nil {
 				return err
 			}
-			content, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			read += int64(len(content))
-			findings = append(findings, s.content(path, content)...)
-			return nil
+			found, size, err := s.File(path)
+			read += size
+			findings = append(findings, found...)
+			return err
 		})
 		if err != nil {
 			return nil, read, fmt.Errorf("failed to read %s: %w", dir, err)
 		}
 	}
 	return findings, read, nil
+}
+
+// File is Tree for one file, whatever it is. Nothing is found in one that is gone.
+func (s *Scanner) File(path string) (findings []Finding, read int64, err error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	} else if err != nil {
+		return nil, 0, err
+	}
+	return s.content(path, content), int64(len(content)), nil
 }
 
 // content reports each secret once for a file.
