@@ -27,6 +27,8 @@ var measurements = []measurement{
 	{"client", "the interop client alone", measureClient},
 	{"rate", "messages to Matrix, 8 chats", measureRate},
 	{"latency", "one message, each way", measureLatency},
+	{"files", "a large file, each way", measureFiles},
+	{"busy", "texts beside ten files", measureBusy},
 	{"users", "1,000 enlisted users", measureUsers},
 }
 
