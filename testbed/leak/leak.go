@@ -81,10 +81,15 @@ func (s *Scanner) Tree(dirs ...string) (findings []Finding, read int64, err erro
 			} else if err != nil {
 				return err
 			}
-			found, size, err := s.File(path)
-			read += size
-			findings = append(findings, found...)
-			return err
+			content, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			read += int64(len(content))
+			findings = append(findings, s.Content(path, content)...)
+			return nil
 		})
 		if err != nil {
 			return nil, read, fmt.Errorf("failed to read %s: %w", dir, err)
@@ -93,19 +98,8 @@ func (s *Scanner) Tree(dirs ...string) (findings []Finding, read int64, err erro
 	return findings, read, nil
 }
 
-// File is Tree for one file, whatever it is. Nothing is found in one that is gone.
-func (s *Scanner) File(path string) (findings []Finding, read int64, err error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil
-	} else if err != nil {
-		return nil, 0, err
-	}
-	return s.content(path, content), int64(len(content)), nil
-}
-
-// content reports each secret once for a file.
-func (s *Scanner) content(path string, content []byte) []Finding {
+// Content returns what is found in a file that was read already. Each secret is reported once.
+func (s *Scanner) Content(path string, content []byte) []Finding {
 	var findings []Finding
 	reported := make(map[string]bool)
 	for _, p := range s.patterns {

@@ -75,20 +75,3 @@ func TestReportsDoNotShowTheSecret(t *testing.T) {
 		}
 	}
 }
-
-func TestOneFileIsLookedAt(t *testing.T) {
-	scanner, err := leak.NewScanner(leak.Secret{What: "key", Value: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "file")
-	if err = os.WriteFile(path, key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if findings, read, err := scanner.File(path); len(findings) != 1 || read != int64(len(key)) || err != nil {
-		t.Errorf("found %v in %d bytes, %v", findings, read, err)
-	}
-	if findings, _, err := scanner.File(path + " that is gone"); len(findings) != 0 || err != nil {
-		t.Errorf("found %v, %v", findings, err)
-	}
-}

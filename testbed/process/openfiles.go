@@ -6,31 +6,47 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
-// OpenFiles returns names under which the regular files that the process has open can be read now, also those that have no
-// other name any more. Linux only.
-func (p *Process) OpenFiles() ([]string, error) {
+// OpenFiles opens the regular files that the process has open now, also those that have no name any more, to be read from
+// their beginning. The caller closes them. Linux only.
+func (p *Process) OpenFiles() (files []*os.File, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", p.pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("failed to list open files of %s: %w", p.options.Name, err)
 	}
-	var names []string
 	for _, entry := range entries {
-		name := filepath.Join(dir, entry.Name())
-		info, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it was closed meanwhile
-		} else if err != nil {
-			return nil, fmt.Errorf("failed to look at an open file of %s: %w", p.options.Name, err)
+		file, err := openRegular(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			for _, file := range files {
+				_ = file.Close()
+			}
+			return nil, fmt.Errorf("failed to open what %s has open: %w", p.options.Name, err)
 		}
-		if info.Mode().IsRegular() {
-			names = append(names, name)
+		if file != nil {
+			files = append(files, file)
 		}
 	}
-	return names, nil
+	return files, nil
+}
+
+// openRegular returns nil for what is no regular file, or not there any more.
+func openRegular(name string) (*os.File, error) {
+	// What is open under a number may change between two looks, so it is looked at when it is open. A socket cannot be.
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENXIO) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // OpenFiles is [Process.OpenFiles] of the program; none if it does not run.
-func (s *Service) OpenFiles() ([]string, error) { return ask(s, (*Process).OpenFiles) }
+func (s *Service) OpenFiles() ([]*os.File, error) { return ask(s, (*Process).OpenFiles) }

@@ -1,7 +1,7 @@
 package process_test
 
 import (
-	"os"
+	"io"
 	"testing"
 
 	"postern/testbed/process"
@@ -9,25 +9,33 @@ import (
 
 func TestOpenFilesAreReadAlsoWithoutAName(t *testing.T) {
 	t.Chdir(t.TempDir())
-	p, log := start(t, `echo written >nameless; exec 3<nameless; rm nameless; echo open; sleep 600`)
+	p, log := start(t, `echo written >nameless; exec 3<nameless; rm nameless; echo open; sleep 600 | cat`)
 	if err := p.WaitReady(within(t), logHas(log, "open")); err != nil {
 		t.Fatal(err)
 	}
-	names, err := p.OpenFiles()
+	files, err := p.OpenFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		if content, _ := os.ReadFile(name); string(content) == "written\n" {
-			return
+	found := false
+	for _, file := range files {
+		content, err := io.ReadAll(file)
+		if err != nil {
+			t.Error(err)
+		}
+		found = found || string(content) == "written\n"
+		if err = file.Close(); err != nil {
+			t.Error(err)
 		}
 	}
-	t.Errorf("the file is not among %v", names)
+	if !found {
+		t.Errorf("the file is not among %d", len(files))
+	}
 }
 
 func TestAServiceThatDoesNotRunHasNoOpenFiles(t *testing.T) {
 	var service process.Service
-	if names, err := service.OpenFiles(); len(names) != 0 || err != nil {
-		t.Errorf("got %v, %v", names, err)
+	if files, err := service.OpenFiles(); len(files) != 0 || err != nil {
+		t.Errorf("got %v, %v", files, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"postern/testbed/cmd/bench/report"
 	"postern/testbed/leak"
@@ -58,26 +59,24 @@ func (p *plainSearch) watch(ctx context.Context, way *transfer) error {
 
 // look reads all files of the parts, such as bridge, and those that the bridge has open.
 func (p *plainSearch) look(parts ...string) error {
+	for _, part := range parts {
+		findings, read, err := p.scanner.Tree(p.stack.Dir(part))
+		if err != nil {
+			return err
+		}
+		p.findings = append(p.findings, findings...)
+		p.bytes += read
+	}
 	open, err := p.stack.Bridge.OpenFiles()
 	if err != nil {
 		return err
 	}
-	for _, name := range open {
-		if err = p.add(p.scanner.File(name)); err != nil {
-			return err
-		}
+	for _, file := range open {
+		content, readErr := io.ReadAll(file)
+		err = errors.Join(err, readErr, file.Close())
+		p.findings = append(p.findings, p.scanner.Content(file.Name(), content)...)
+		p.bytes += int64(len(content))
 	}
-	for _, part := range parts {
-		if err = p.add(p.scanner.Tree(p.stack.Dir(part))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *plainSearch) add(findings []leak.Finding, read int64, err error) error {
-	p.findings = append(p.findings, findings...)
-	p.bytes += read
 	return err
 }
 
