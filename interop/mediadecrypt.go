@@ -76,6 +76,7 @@ func (m *mediaReader) next() ([]byte, error) {
 	if last {
 		size = m.left
 	}
+	yield()
 	chunk := m.buffer[:size]
 	if _, err := fill(m.source, chunk); err != nil {
 		return nil, readFailure(err)

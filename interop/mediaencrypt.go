@@ -31,6 +31,7 @@ func EncryptMedia(w io.Writer, r io.Reader, kind MediaKind, limit int64) (*Media
 		if media.Length += int64(n); media.Length > limit {
 			return nil, ErrMediaTooLarge
 		}
+		yield()
 		chunk := buffer[:n]
 		plainHash.Write(chunk)
 		if ended {

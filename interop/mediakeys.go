@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime"
 )
 
 // mediaKeyInfo separates the keys of one kind of file from those of another [W].
@@ -63,6 +64,10 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// yield lets everything go first that is ready to run. Both ways call it for every chunk, because a file would keep a processor
+// for 10 ms at a time otherwise, which is how long Go lets it, and a text is handed from goroutine to goroutine several times.
+func yield() { runtime.Gosched() }
 
 // isEnd tells the proper end of a reader: io.EOF itself. An error around it is one.
 func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // that is the point
