@@ -45,35 +45,41 @@ func measureBusy(ctx context.Context, b *bench) (figures []report.Figure, err er
 	if err != nil {
 		return nil, err
 	}
-	for n := range latencyWarmUp {
-		if err = errors.Join(in.pass(ctx, n), out.pass(ctx, n)); err != nil {
-			return nil, err
-		}
+	busy, idle := &texts{ways: []*route{in, out}}, &texts{ways: []*route{in.again(), out.again()}}
+	if err = busy.send(ctx, 0, latencyWarmUp); err != nil { // they are not counted
+		return nil, err
 	}
-	idleIn, idleOut := *in, *out
-	next := latencyWarmUp
-	texts := func(ctx context.Context, ways ...*route) error {
-		for range b.scaled(busyTexts) {
-			for _, way := range ways {
-				if err := way.pass(ctx, next); err != nil {
-					return err
-				}
-			}
-			next++
-		}
-		return nil
-	}
+	each := b.scaled(busyTexts)
 	for round := range busyRounds {
-		if err = texts(ctx, &idleIn, &idleOut); err != nil {
+		first := latencyWarmUp + 2*round*each
+		if err = idle.send(ctx, first, each); err != nil {
 			return nil, err
 		}
-		carried, err := beside(ctx, files, func(ctx context.Context) error { return texts(ctx, in, out) })
+		carried, err := beside(ctx, files, func(ctx context.Context) error { return busy.send(ctx, first+each, each) })
 		if err != nil {
 			return nil, err
 		}
-		b.progress("  round %d: %d files were carried beside %d texts", round+1, carried, 2*b.scaled(busyTexts))
+		b.progress("  round %d: %d files were carried beside %d texts", round+1, carried, len(busy.ways)*each)
 	}
-	return append(busyFigures(in, &idleIn), busyFigures(out, &idleOut)...), nil
+	for n, way := range busy.ways {
+		figures = append(figures, busyFigures(way, idle.ways[n])...)
+	}
+	return figures, nil
+}
+
+// texts are sent one at a time, in turns.
+type texts struct{ ways []*route }
+
+// send sends texts with the numbers from first on, each on every way.
+func (t *texts) send(ctx context.Context, first, count int) error {
+	for n := range count {
+		for _, way := range t.ways {
+			if err := way.pass(ctx, first+n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // busyTransfers makes the chats and uploads the files. One of each has to arrive before anything is measured.

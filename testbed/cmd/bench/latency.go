@@ -122,6 +122,9 @@ func (r *route) pass(ctx context.Context, n int) error {
 	}
 }
 
+// again is the same way, of which nothing is measured yet.
+func (r *route) again() *route { return &route{name: r.name, send: r.send, expect: r.expect} }
+
 // rawRoute leads from a new Matrix user to the other.
 func rawRoute(ctx context.Context, s *stack.Stack, to *stack.BridgeUser) (*route, error) {
 	from, err := s.NewUser(ctx, "neighbour")
