@@ -85,7 +85,7 @@ func (c *fileChat) transfers(ctx context.Context, file *payload) (in, out *trans
 
 // toMatrix is compared with fetching from the gatekeeper's media host to the disk and uploading from there.
 func (c *fileChat) toMatrix(ctx context.Context, file *payload) (*transfer, error) {
-	message, err := c.device.PrepareMedia(ctx, whatsmeow.MediaDocument, file.open(),
+	message, err := c.device.UploadMedia(ctx, whatsmeow.MediaDocument, file.open(),
 		whatsapp.MediaOptions{FileName: fileName, MimeType: fileType})
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (c *fileChat) toMatrix(ctx context.Context, file *payload) (*transfer, erro
 
 // toWhatsApp is compared with fetching from the homeserver to the disk, where the bridge keeps what the gatekeeper fetches.
 func (c *fileChat) toWhatsApp(ctx context.Context, file *payload) (*transfer, error) {
-	content, err := c.user.PrepareFile(ctx, matrixuser.FileOptions{
+	content, err := c.user.UploadFile(ctx, matrixuser.FileOptions{
 		MsgType: event.MsgFile, FileName: fileName, MimeType: fileType, Reader: file.open(), Size: file.size,
 	})
 	if err != nil {
