@@ -12,11 +12,12 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 
+	"postern/interop/wire"
 	"postern/portal"
 )
 
 func jid(text string) types.JID {
-	parsed, err := types.ParseJID(text)
+	parsed, err := wire.ParseJID(text)
 	if err != nil {
 		panic(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"maunium.net/go/mautrix/event"
+
+	"postern/interop/wire"
 )
 
 // maxQuotedText is how much of an answered text goes with the answer, in characters. Apps show two or three lines.
@@ -53,7 +55,7 @@ func (c *OutgoingContext) info() *waE2E.ContextInfo {
 			participant = c.Self
 		}
 		info.StanzaID = proto.String(quote.ID)
-		info.Participant = proto.String(participant.ToNonAD().String())
+		info.Participant = proto.String(wire.FormatJID(participant.ToNonAD()))
 		info.QuotedMessage = quote.Message
 		if info.QuotedMessage == nil {
 			info.QuotedMessage = QuoteOf(nil, event.EventMessage)

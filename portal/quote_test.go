@@ -41,7 +41,7 @@ func TestWhatGoesWithATextMakesItExtended(t *testing.T) {
 	quoted := portal.QuoteOf(&event.MessageEventContent{MsgType: event.MsgText, Body: "first"}, event.EventMessage)
 	text := send(t, content, &portal.OutgoingContext{Timer: 7 * 24 * time.Hour, Self: jid("1-10853634039893@interop"), Quote: &portal.Quote{ID: "3EB0", Message: quoted}}).Message.ExtendedTextMessage
 	info := text.GetContextInfo()
-	if info.GetExpiration() != 604800 || info.GetStanzaID() != "3EB0" || info.GetParticipant() != jid("1-10853634039893@interop").String() || info.GetQuotedMessage().GetConversation() != "first" {
+	if info.GetExpiration() != 604800 || info.GetStanzaID() != "3EB0" || info.GetParticipant() != "1-10853634039893@interop" || info.GetQuotedMessage().GetConversation() != "first" {
 		t.Errorf("info = %v", info)
 	}
 	theirs := &portal.Quote{ID: "3EB0", Participant: jid("4915112345678:5@s.whatsapp.net")}
