@@ -1,6 +1,7 @@
 package homeserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime/debug"
@@ -30,6 +31,9 @@ type intake struct {
 	foreign   foreignInvites
 	rooms     *exsync.KeyedMutex[id.RoomID] // held while an event of the room is handled
 	seen      *recentSet[id.EventID]
+	// redacted are events that were taken back. Dendrite sends messages in transactions and redactions in the bot's sync, so
+	// that a redaction may come first. Those of earlier runs are not known.
+	redacted *recentSet[id.EventID]
 }
 
 func newIntake(c *Connector) *intake {
@@ -38,6 +42,7 @@ func newIntake(c *Connector) *intake {
 		foreign:   foreignInvites{slots: make(chan struct{}, maxForeignInvites)},
 		rooms:     exsync.NewKeyedMutex[id.RoomID](),
 		seen:      newRecentSet[id.EventID](rememberedEvents),
+		redacted:  newRecentSet[id.EventID](rememberedEvents),
 	}
 }
 
@@ -159,11 +164,18 @@ func (i *intake) handle(ctx context.Context, evt *event.Event) {
 	case evt.Type.IsState():
 		i.state(ctx, evt)
 	case i.isOwn(evt):
+	case i.isRedacted(evt):
+		log.Debug().Msg("An event was taken back before it came")
 	case evt.Type == event.EventEncrypted:
 		i.encrypted(ctx, evt)
 	default:
 		i.message(ctx, evt)
 	}
+}
+
+// isRedacted tells whether an event was taken back, so that nobody must see it any more.
+func (i *intake) isRedacted(evt *event.Event) bool {
+	return evt.Unsigned.RedactedBecause != nil || i.redacted.has(evt.ID)
 }
 
 func (i *intake) ephemeral(ctx context.Context, evt *event.Event) {
@@ -234,6 +246,9 @@ func (i *intake) message(ctx context.Context, evt *event.Event) {
 	if content, ok := evt.Content.Parsed.(*event.MessageEventContent); ok && content.RelatesTo.GetReplaceID() != "" {
 		i.connector.edits.add(evt.ID)
 	}
+	if content, ok := evt.Content.Parsed.(*event.RedactionEventContent); ok {
+		i.redacted.add(cmp.Or(evt.Redacts, content.Redacts))
+	}
 	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
 }
 
@@ -251,6 +266,9 @@ func (i *intake) encrypted(ctx context.Context, evt *event.Event) {
 }
 
 func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.EncryptedEventContent) {
+	if i.isRedacted(evt) { // while it waited for its key
+		return
+	}
 	decrypted, err := i.connector.crypto.Decrypt(ctx, evt)
 	switch {
 	case errors.Is(err, errNoSession):

@@ -19,7 +19,7 @@ import (
 //   - a success becomes a read receipt of the bot, which every client shows;
 //   - a failure becomes a notice that says why, encrypted like all of the room.
 func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
-	if info.SourceEventID == "" || info.EventType.IsEphemeral() {
+	if info.SourceEventID == "" || info.EventType.IsEphemeral() || isIdleRedaction(ms, info) {
 		return
 	}
 	told := *ms
@@ -40,6 +40,12 @@ func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 		c.statuses.settle(info.SourceEventID)
 		c.statuses.add(ctx, info.RoomID, jobs)
 	}
+}
+
+// isIdleRedaction tells whether what was taken back is nothing that the other side has, which is no failure: a notice, a
+// reaction that another one has replaced, or a message that was not sent yet.
+func isIdleRedaction(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) bool {
+	return info.EventType.Type == event.EventRedaction.Type && errors.Is(*ms, bridgev2.ErrTargetMessageNotFound)
 }
 
 // HoldSuccess is for what bridgev2 calls a success as soon as its handler returns, while it is only in the outbox then:
