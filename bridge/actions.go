@@ -29,7 +29,7 @@ func (c *Client) handleAction(ctx context.Context, msg *interop.Message, action 
 	if err != nil {
 		return c.undeliverable(ctx, msg.ID, err)
 	}
-	common := remoteEvent{client: c, key: key, sender: contact, at: msg.Timestamp, repeated: msg.Offline}
+	common := remoteEvent{client: c, key: key, sender: contact, at: msg.Timestamp, repeated: msg.Offline, cause: msg.ID}
 	if action.At.IsZero() {
 		action.At = msg.Timestamp
 	}

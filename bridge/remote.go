@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -24,6 +25,8 @@ type remoteEvent struct {
 	at     time.Time
 	// repeated is set for what may have been delivered by an earlier run of the daemon.
 	repeated bool
+	// cause is the id of the message that changes an earlier one; "" for what is shown itself.
+	cause types.MessageID
 	// begun is set when bridgev2 has the room and handles the event. An event that it ignored before that is not
 	// delivered: its chat was deleted under it.
 	begun bool
@@ -43,6 +46,9 @@ func (e *remoteEvent) AddLogContext(c zerolog.Context) zerolog.Context {
 func (e *remoteEvent) MutateContext(ctx context.Context) context.Context {
 	if e.repeated {
 		ctx = homeserver.WithRepeat(ctx)
+	}
+	if e.cause != "" {
+		ctx = homeserver.WithCause(ctx, e.cause)
 	}
 	return homeserver.WithFailure(ctx, &e.failure)
 }

@@ -54,7 +54,12 @@ func (c *Connector) Features() Features { return c.features }
 
 // TransactionID returns the transaction id of a message.
 func TransactionID(key [32]byte, room id.RoomID, sender id.UserID, extra *bridgev2.MatrixSendExtra) string {
-	return transactionIDs{key: key}.of(room, sender, extra)
+	return transactionIDs{key: key}.of(context.Background(), room, sender, extra)
+}
+
+// CausedTransactionID returns that of what a message does to an earlier one.
+func CausedTransactionID(cause string, extra *bridgev2.MatrixSendExtra) string {
+	return transactionIDs{}.of(WithCause(context.Background(), cause), "!room", "@bob", extra)
 }
 
 var (

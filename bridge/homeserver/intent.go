@@ -104,7 +104,7 @@ func (i *Intent) send(
 		}
 		kind = event.EventEncrypted
 	}
-	request := i.request(room, extra)
+	request := i.request(ctx, room, extra)
 	if encrypted && request.TransactionID != "" {
 		return i.sendOnce(ctx, room, kind, content, request)
 	}
@@ -112,8 +112,8 @@ func (i *Intent) send(
 }
 
 // request is what has to be told of an event beside its content.
-func (i *Intent) request(room id.RoomID, extra *bridgev2.MatrixSendExtra) mautrix.ReqSendEvent {
-	request := mautrix.ReqSendEvent{TransactionID: i.connector.transactionIDs.of(room, i.Matrix.UserID, extra)}
+func (i *Intent) request(ctx context.Context, room id.RoomID, extra *bridgev2.MatrixSendExtra) mautrix.ReqSendEvent {
+	request := mautrix.ReqSendEvent{TransactionID: i.connector.transactionIDs.of(ctx, room, i.Matrix.UserID, extra)}
 	if !extra.Timestamp.IsZero() {
 		request.Timestamp = extra.Timestamp.UnixMilli()
 	}

@@ -28,7 +28,7 @@ const (
 func (i *Intent) react(
 	ctx context.Context, room id.RoomID, content *event.Content, extra *bridgev2.MatrixSendExtra,
 ) (*mautrix.RespSendEvent, error) {
-	request := i.request(room, extra)
+	request := i.request(ctx, room, extra)
 	var answer *mautrix.RespSendEvent
 	var err error
 	if request.TransactionID != "" {

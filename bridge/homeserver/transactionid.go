@@ -1,6 +1,7 @@
 package homeserver
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,27 +16,37 @@ import (
 // it before we could note that answers with the event that it has, and makes no second one. Synapse and Dendrite
 // remember transaction ids for half an hour at least, if they answered. See sendOnce for when they did not.
 //
+// Edits and reactions are told apart by what did them, see [WithCause], since a gatekeeper's times are full seconds.
+//
 // They are a MAC, because a plain hash of an edit's target and time could be guessed by the homeserver.
 type transactionIDs struct{ key [32]byte }
 
+type causeKey struct{}
+
+// WithCause returns a context for what a message with the given id, which is shown nowhere, does to an earlier message.
+func WithCause(ctx context.Context, message string) context.Context {
+	return context.WithValue(ctx, causeKey{}, message)
+}
+
 // of returns "" for what has no identity, such as an answer of the bot: then mautrix makes a random one.
-func (t transactionIDs) of(room id.RoomID, sender id.UserID, extra *bridgev2.MatrixSendExtra) string {
+func (t transactionIDs) of(ctx context.Context, room id.RoomID, sender id.UserID, extra *bridgev2.MatrixSendExtra) string {
+	cause, _ := ctx.Value(causeKey{}).(string)
 	switch {
 	case extra == nil:
 		return ""
 	case extra.ReactionMeta != nil && extra.ReactionMeta.MessageID != "":
-		// The sender may take a reaction back and give it again. Its time tells one from the other.
+		// The sender may take a reaction back and give it again.
 		reaction := extra.ReactionMeta
 		return t.mac(string(room), string(sender), string(reaction.Room.Receiver), string(reaction.MessageID), string(reaction.MessagePartID),
-			"reaction", string(reaction.EmojiID), reaction.Emoji, timeField(extra.Timestamp))
+			"reaction", string(reaction.EmojiID), reaction.Emoji, timeField(extra.Timestamp), cause)
 	case extra.MessageMeta == nil || extra.MessageMeta.ID == "":
 		return ""
 	}
 	message := extra.MessageMeta
 	fields := []string{string(room), string(sender), string(message.Room.Receiver), string(message.ID), string(message.PartID)}
 	if message.MXID != "" {
-		// The message has an event already, so this is an edit of it. Its time tells one edit from another.
-		fields = append(fields, string(message.MXID), timeField(extra.Timestamp))
+		// The message has an event already, so this is an edit of it.
+		fields = append(fields, string(message.MXID), timeField(extra.Timestamp), cause)
 	}
 	return t.mac(fields...)
 }

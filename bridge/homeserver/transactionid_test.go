@@ -1,0 +1,23 @@
+package homeserver_test
+
+import (
+	"testing"
+
+	"postern/bridge/homeserver"
+)
+
+// TestChangesOfOneSecondAreToldApart: the times of a gatekeeper are full seconds.
+func TestChangesOfOneSecondAreToldApart(t *testing.T) {
+	edit, message := metaOf("one"), metaOf("one")
+	edit.MessageMeta.MXID = "$event"
+	of := homeserver.CausedTransactionID
+	if of("first", edit) == of("second", edit) || of("first", reactionMeta(nil)) == of("second", reactionMeta(nil)) {
+		t.Error("two changes have the same id")
+	}
+	if of("first", edit) != of("first", edit) || of("first", reactionMeta(nil)) != of("first", reactionMeta(nil)) {
+		t.Error("the same change has two ids")
+	}
+	if of("first", message) != of("", message) {
+		t.Error("it makes a difference what a message came with")
+	}
+}
