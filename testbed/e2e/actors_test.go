@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/testbed/matrixuser"
 	"postern/testbed/stack"
 )
 
@@ -116,4 +119,34 @@ func hears(t *testing.T, ctx context.Context, contact *stack.Contact, words stri
 			t.Fatal(err)
 		}
 	}
+}
+
+// must fails the test if a verb did, and returns what the verb returned otherwise.
+func must[V any](value V, err error) func(*testing.T) V {
+	return func(t *testing.T) V {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// sees waits for an event and returns it.
+func (u *bridgeUser) sees(t *testing.T, ctx context.Context, what string, match func(*event.Event) bool) *event.Event {
+	t.Helper()
+	return must(u.Wait(ctx, what, match))(t)
+}
+
+// isTold waits until what the user did is shown as failed for good, and a notice with the words says why.
+func (u *bridgeUser) isTold(t *testing.T, ctx context.Context, room id.RoomID, did id.EventID, words string) {
+	t.Helper()
+	u.sees(t, ctx, "failure of "+words, matrixuser.StatusOf(did, event.MessageStatusFail))
+	u.sees(t, ctx, "notice with "+words, matrixuser.NoticeIn(room, u.stack.Bot(), words))
+}
+
+// gets waits until the contact's first device has a message that matches.
+func gets(t *testing.T, ctx context.Context, contact *stack.Contact, what string, match func(*waE2E.Message) bool) *events.Message {
+	t.Helper()
+	return must(contact.Device().WaitMessageWhere(ctx, what, func(message *events.Message) bool { return match(message.Message) }))(t)
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // CorruptNext spoils the next ciphertext for an account.
@@ -19,6 +20,12 @@ func (s *Server) RefuseLogins(ctx context.Context, account string, code, times i
 // Drop cuts an account's connections without a word, as a broken network does.
 func (s *Server) Drop(ctx context.Context, account string) error {
 	return s.ask(ctx, http.MethodPost, "/faults/drop", map[string]any{"account": account}, nil)
+}
+
+// DelayAcks makes the gatekeeper wait before it tells senders that it has their messages; 0 ends that. Acks that wait already
+// go on waiting: [Server.Drop] forgets them.
+func (s *Server) DelayAcks(ctx context.Context, delay time.Duration) error {
+	return s.ask(ctx, http.MethodPost, "/faults/acks", map[string]any{"delay_ms": delay.Milliseconds()}, nil)
 }
 
 // MediaFault is what goes wrong with a partner's download of a file.
