@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -18,7 +17,7 @@ const mediaStall = 30 * time.Second
 var errMediaStalled = fmt.Errorf("nothing came for %s", mediaStall)
 
 // Download fetches a contact's file from the gatekeeper's media host and decrypts it on the way; what may be relied on
-// is told by [DecryptMedia]. A goroutine reads a little ahead until the caller closes the file. No redirect is followed, and the time that the whole takes is bounded
+// is told by [DecryptMedia]. The caller closes it. No redirect is followed, and the time that the whole takes is bounded
 // by ctx alone.
 //
 // Errors, of Read too: ErrMediaTooLarge over limit bytes, ErrMediaInvalid, ErrMediaMissing, ErrMediaBroken,
@@ -39,24 +38,10 @@ func (c *Client) Download(ctx context.Context, media *Media, limit int64) (io.Re
 		_ = transfer.Close()
 		return nil, err
 	}
-	return &download{aheadReader: readAhead(DecryptMedia(transfer, media)), transfer: transfer}, nil
-}
-
-// download is a file that is decrypted while the part before is used.
-type download struct {
-	*aheadReader
-	transfer *mediaTransfer
-	closing  sync.Once
-}
-
-// Close ends the download and returns when nothing of it runs any more.
-func (d *download) Close() (err error) {
-	d.closing.Do(func() {
-		d.transfer.cancel(nil) // ends a Read that waits for the media host
-		d.stop()
-		err = d.transfer.Close()
-	})
-	return err
+	return struct {
+		io.Reader
+		io.Closer
+	}{DecryptMedia(transfer, media), transfer}, nil
 }
 
 // mediaLocation is where the file is: always on the gatekeeper's media host, whatever the message says.
