@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"google.golang.org/protobuf/proto"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/matrixuser"
 	"postern/testbed/stack"
@@ -19,7 +21,9 @@ func TestFilesOverTheLimitAreRefusedBothWays(t *testing.T) {
 	ctx, s := own(t, stack.Options{})
 	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
 	room := alice.startChat(t, ctx, bob.Phone)
+	alice.isToldLimit(t, ctx, room, 100<<20)
 	limitFiles(t, ctx, s, 1)
+	alice.isToldLimit(t, ctx, room, 1<<20)
 
 	file, mark := randomBytes(3<<19), alice.Mark()
 	sendsPaper(t, ctx, bob, alice, file)
@@ -103,4 +107,20 @@ func TestTheMediaHostCannotBeReached(t *testing.T) {
 		}
 	}
 	alice.seesFiles(t, ctx, room, files...)
+}
+
+// isToldLimit waits until the room announces what works in it, with the largest file in bytes.
+func (u *bridgeUser) isToldLimit(t *testing.T, ctx context.Context, room id.RoomID, limit int64) {
+	t.Helper()
+	evt, err := u.Wait(ctx, "capabilities of the room", func(evt *event.Event) bool {
+		features, ok := evt.Content.Parsed.(*event.RoomFeatures)
+		return ok && evt.RoomID == room && features.File[event.MsgFile] != nil && features.File[event.MsgFile].MaxSize == limit
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	features := evt.Content.Parsed.(*event.RoomFeatures)
+	if !features.Reaction.Full() || !features.Reply.Full() || features.EditMaxAge == nil || features.EditMaxAge.Duration != 15*time.Minute {
+		t.Errorf("the room announces %+v", features)
+	}
 }
