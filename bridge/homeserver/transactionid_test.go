@@ -14,7 +14,10 @@ func TestChangesOfOneSecondAreToldApart(t *testing.T) {
 	if of("first", edit) == of("second", edit) || of("first", reactionMeta(nil)) == of("second", reactionMeta(nil)) {
 		t.Error("two changes have the same id")
 	}
-	if of("first", edit) != of("first", edit) || of("first", reactionMeta(nil)) != of("first", reactionMeta(nil)) {
+	again := metaOf("one")
+	again.MessageMeta.MXID = "$event"
+	firstReaction, secondReaction := of("first", reactionMeta(nil)), of("first", reactionMeta(nil))
+	if of("first", edit) != of("first", again) || firstReaction != secondReaction {
 		t.Error("the same change has two ids")
 	}
 	if of("first", message) != of("", message) {
