@@ -3,8 +3,11 @@ package database_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +56,83 @@ func TestKeysOfEveryStateAreReturnedNewestFirst(t *testing.T) {
 		stored[1].ID != "old" || stored[1].State != provider.KeyRetired {
 		t.Errorf("got %d keys in another order or state", len(stored))
 	}
+}
+
+func TestKeysGoThroughTheirStates(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		keys := upgraded(t, raw).ProviderKeys()
+		at := time.Unix(1_760_000_000, 5)
+		check(t, keys.AddFirstKey(ctx, provider.StoredKey{ID: "one", PKCS8: []byte("x"), Created: at}))
+		if err := keys.RotateKeys(ctx, "one", "two", at); !errors.Is(err, provider.ErrKeysChanged) {
+			t.Errorf("rotated to nothing: %v", err)
+		}
+		check(t, keys.AddNextKey(ctx, provider.StoredKey{ID: "two", PKCS8: []byte("y"), Created: at.Add(1), Published: at.Add(2)}))
+		if err := keys.AddNextKey(ctx, provider.StoredKey{ID: "three", PKCS8: []byte("z")}); !errors.Is(err, provider.ErrNextKeyExists) {
+			t.Errorf("a second next key: %v", err)
+		}
+		for _, wrong := range [][2]string{{"two", "one"}, {"one", "one"}, {"zero", "two"}} {
+			if err := keys.RotateKeys(ctx, wrong[0], wrong[1], at); !errors.Is(err, provider.ErrKeysChanged) {
+				t.Errorf("rotated %v: %v", wrong, err)
+			}
+		}
+		stored := must(keys.SigningKeys(ctx))
+		if len(stored) != 2 || stored[0].State != provider.KeyNext || !stored[0].Published.Equal(at.Add(2)) ||
+			stored[1].State != provider.KeyActive || !stored[1].Retired.IsZero() {
+			t.Fatalf("before the rotation: %d keys", len(stored))
+		}
+		check(t, keys.RotateKeys(ctx, "one", "two", at.Add(3)))
+		stored = must(keys.SigningKeys(ctx))
+		if len(stored) != 2 || stored[0].State != provider.KeyActive || string(stored[0].PKCS8) != "y" ||
+			stored[1].State != provider.KeyRetired || !stored[1].Retired.Equal(at.Add(3)) {
+			t.Fatalf("after the rotation: %d keys", len(stored))
+		}
+		check(t, keys.RemoveRetiredKeys(ctx, at.Add(3)))
+		if stored = must(keys.SigningKeys(ctx)); len(stored) != 2 {
+			t.Errorf("removed too early: %d keys", len(stored))
+		}
+		check(t, keys.RemoveRetiredKeys(ctx, at.Add(4)))
+		if stored = must(keys.SigningKeys(ctx)); len(stored) != 1 || stored[0].ID != "two" {
+			t.Errorf("after the removal: %d keys", len(stored))
+		}
+	})
+}
+
+func TestOneOfManyRotatesAndMakes(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		keys := upgraded(t, raw).ProviderKeys()
+		check(t, keys.AddFirstKey(ctx, provider.StoredKey{ID: "one", PKCS8: []byte("x")}))
+		atOnce := func(what string, want error, do func(i int) error) {
+			var group sync.WaitGroup
+			results := make([]error, 6)
+			for i := range results {
+				group.Go(func() { results[i] = do(i) })
+			}
+			group.Wait()
+			won := 0
+			for _, err := range results {
+				if err == nil {
+					won++
+				} else if !errors.Is(err, want) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if won != 1 {
+				t.Errorf("%d of %d could %s", won, len(results), what)
+			}
+		}
+		atOnce("make", provider.ErrNextKeyExists, func(i int) error {
+			return keys.AddNextKey(ctx, provider.StoredKey{ID: fmt.Sprint("next ", i), PKCS8: []byte("y")})
+		})
+		var next string
+		for _, key := range must(keys.SigningKeys(ctx)) {
+			if key.State == provider.KeyNext {
+				next = key.ID
+			}
+		}
+		atOnce("rotate", provider.ErrKeysChanged, func(int) error { return keys.RotateKeys(ctx, "one", next, time.Now()) })
+	})
 }
 
 // TestTwoProcessesMakeOneFirstKey starts real processes on one database file and lets them go at the same moment.

@@ -39,8 +39,9 @@ type sandbox struct {
 	tokens *provider.Provider
 }
 
-// keyStore keeps signing keys in memory.
+// keyStore keeps signing keys in memory. They are not rotated.
 type keyStore struct {
+	provider.KeyStore
 	mu   sync.Mutex
 	keys []provider.StoredKey
 }

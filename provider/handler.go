@@ -33,7 +33,7 @@ func (p *Provider) route(w http.ResponseWriter, r *http.Request) string {
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		p.keySet.ServeHTTP(w, r)
+		p.serveKeys(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD")
 		answer(w, http.StatusMethodNotAllowed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,41 @@ func (m *memoryKeys) AddFirstKey(_ context.Context, key provider.StoredKey) erro
 		}
 	}
 	m.keys = append([]provider.StoredKey{key}, m.keys...)
+	return nil
+}
+
+func (m *memoryKeys) AddNextKey(_ context.Context, key provider.StoredKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, have := range m.keys {
+		if have.State == provider.KeyNext {
+			return provider.ErrNextKeyExists
+		}
+	}
+	m.keys = append([]provider.StoredKey{key}, m.keys...)
+	return nil
+}
+
+func (m *memoryKeys) RotateKeys(_ context.Context, active, next string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, have := range m.keys {
+		switch have.ID {
+		case active:
+			m.keys[i].State, m.keys[i].Retired = provider.KeyRetired, at
+		case next:
+			m.keys[i].State = provider.KeyActive
+		}
+	}
+	return nil
+}
+
+func (m *memoryKeys) RemoveRetiredKeys(_ context.Context, before time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keys = slices.DeleteFunc(m.keys, func(key provider.StoredKey) bool {
+		return key.State == provider.KeyRetired && key.Retired.Before(before)
+	})
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 const JWKSPath = "/.well-known/oauth/openid/jwks"
 
 // CacheTime is how long others may keep the set of public keys. A new key must be published for longer than this before
-// it signs.
+// it signs: see [KeyLead].
 const CacheTime = 15 * time.Minute
 
 // keySet is the JWK Set, encoded once.
@@ -38,6 +38,16 @@ func newKeySet(keys []signingKey) (keySet, error) {
 	}
 	hash := sha256.Sum256(body)
 	return keySet{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(hash[:12]) + `"`}, nil
+}
+
+// serveKeys answers with the keys, or with 503 if they were not read for too long: see rotation.go.
+func (p *Provider) serveKeys(w http.ResponseWriter, r *http.Request) {
+	keys, err := p.keys.get(r.Context())
+	if err != nil {
+		answer(w, http.StatusServiceUnavailable)
+		return
+	}
+	keys.set.ServeHTTP(w, r)
 }
 
 // ServeHTTP answers GET and HEAD with the set, or with 304 to who has it.

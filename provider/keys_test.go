@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -31,7 +32,7 @@ func stored(t testing.TB, state provider.KeyState, key any, id string) provider.
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	check(t, err)
-	return provider.StoredKey{ID: id, State: state, PKCS8: der, Created: noon, Published: noon}
+	return provider.StoredKey{ID: id, State: state, PKCS8: der, Created: noon, Published: noon, Retired: noon}
 }
 
 func TestFirstStartMakesAKeyAndLaterOnesKeepIt(t *testing.T) {
@@ -91,7 +92,7 @@ func TestDamagedKeysAreRefused(t *testing.T) {
 		"another kind":    stored(t, provider.KeyActive, elliptic, "x"),
 		"too small":       stored(t, provider.KeyActive, small, thumbprint(small)),
 		"another's name":  stored(t, provider.KeyActive, good, "x"),
-		"retired rubbish": {ID: "x", State: provider.KeyRetired, PKCS8: []byte("rubbish")},
+		"retired rubbish": {ID: "x", State: provider.KeyRetired, Retired: noon, PKCS8: []byte("rubbish")},
 	} {
 		_, err := provider.New(context.Background(), options(t, &memoryKeys{keys: []provider.StoredKey{key}}))
 		if !errors.Is(err, provider.ErrBadKey) {
@@ -104,6 +105,11 @@ type brokenKeys struct{ load, add error }
 
 func (b brokenKeys) SigningKeys(context.Context) ([]provider.StoredKey, error) { return nil, b.load }
 func (b brokenKeys) AddFirstKey(context.Context, provider.StoredKey) error     { return b.add }
+func (b brokenKeys) AddNextKey(context.Context, provider.StoredKey) error      { return b.add }
+func (b brokenKeys) RotateKeys(context.Context, string, string, time.Time) error {
+	return b.add
+}
+func (b brokenKeys) RemoveRetiredKeys(context.Context, time.Time) error { return b.add }
 
 func TestErrorsOfTheStoreComeThrough(t *testing.T) {
 	failure := errors.New("disk on fire")

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/rs/zerolog"
 )
 
@@ -45,13 +44,12 @@ type Options struct {
 // ErrBadOptions: New cannot work with its options. The text around it says which.
 var ErrBadOptions = errors.New("partner server is not configured right")
 
-// Provider is the partner server. It is read-only after New and safe for concurrent use.
+// Provider is the partner server. It is safe for concurrent use. All but the keys is read-only after New.
 type Provider struct {
 	issuer         string
 	domain         string
 	integrators    map[string]uint16 // by audience
-	signer         jose.Signer
-	keySet         keySet
+	keys           *keyKeeper
 	media          MediaStore // or nil
 	maxMedia       int64
 	mediaRetention time.Duration
@@ -78,17 +76,10 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 	if err := p.setUp(options); err != nil {
 		return nil, err
 	}
-	all, active, err := loadKeys(ctx, options.Keys, p.now())
-	if err != nil {
+	var err error
+	if p.keys, err = newKeyKeeper(ctx, options.Keys, p.now, p.log); err != nil {
 		return nil, err
 	}
-	if p.signer, err = newSigner(active); err != nil {
-		return nil, err
-	}
-	if p.keySet, err = newKeySet(all); err != nil {
-		return nil, err
-	}
-	p.log.Info().Str("kid", active.id).Int("keys", len(all)).Msg("Signing keys loaded")
 	return p, nil
 }
 

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -23,12 +22,8 @@ const keyBits = 2048
 // minKeyBits is the smallest stored key that is accepted.
 const minKeyBits = 2048
 
-var (
-	// ErrBadKey: a stored key is not a usable RSA key, or not the one that its id names.
-	ErrBadKey = errors.New("a stored signing key is damaged or of the wrong kind")
-	// errNoActiveKey: a store took the first key and gives none back.
-	errNoActiveKey = errors.New("the key store returns no active signing key")
-)
+// ErrBadKey: a stored key is not a usable RSA key, or not the one that its id names.
+var ErrBadKey = errors.New("a stored signing key is damaged or of the wrong kind")
 
 // signingKey is a stored key made usable.
 type signingKey struct {
@@ -37,44 +32,8 @@ type signingKey struct {
 	private *rsa.PrivateKey
 }
 
-// loadKeys returns all keys of the store and, among them, the active one. It makes the first key if there is none.
-func loadKeys(ctx context.Context, store KeyStore, now time.Time) (all []signingKey, active signingKey, err error) {
-	all, active, err = readKeys(ctx, store)
-	if !errors.Is(err, errNoActiveKey) {
-		return all, active, err
-	}
-	first, err := newKey(now)
-	if err != nil {
-		return nil, signingKey{}, err
-	}
-	if err = store.AddFirstKey(ctx, first); err != nil {
-		return nil, signingKey{}, fmt.Errorf("failed to store the first signing key: %w", err)
-	}
-	return readKeys(ctx, store) // may be the key of another process that was faster
-}
-
-func readKeys(ctx context.Context, store KeyStore) (all []signingKey, active signingKey, err error) {
-	stored, err := store.SigningKeys(ctx)
-	if err != nil {
-		return nil, signingKey{}, fmt.Errorf("failed to load the signing keys: %w", err)
-	}
-	for _, one := range stored {
-		key, err := parseKey(one)
-		if err != nil {
-			return nil, signingKey{}, err
-		}
-		all = append(all, key)
-		if key.state == KeyActive {
-			active = key
-		}
-	}
-	if active.private == nil {
-		return nil, signingKey{}, errNoActiveKey
-	}
-	return all, active, nil
-}
-
-func newKey(now time.Time) (StoredKey, error) {
+// newKey makes a key, which takes a tenth of a second or so.
+func newKey(state KeyState, now time.Time) (StoredKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return StoredKey{}, fmt.Errorf("failed to make a signing key: %w", err)
@@ -87,7 +46,7 @@ func newKey(now time.Time) (StoredKey, error) {
 	if err != nil {
 		return StoredKey{}, err
 	}
-	return StoredKey{ID: id, State: KeyActive, PKCS8: der, Created: now, Published: now}, nil
+	return StoredKey{ID: id, State: state, PKCS8: der, Created: now, Published: now}, nil
 }
 
 func parseKey(stored StoredKey) (signingKey, error) {

@@ -56,10 +56,10 @@ func newSigner(key signingKey) (jose.Signer, error) {
 	return signer, nil
 }
 
-// Token returns a fresh token that proves to the audience that its bearer is userID now. It does no I/O and costs one
-// RSA signature. The caller has made sure that the bearer is that user.
+// Token returns a fresh token that proves to the audience that its bearer is userID now. It costs one RSA signature, and
+// once a minute a query of the key store. The caller has made sure that the bearer is that user.
 //
-// Errors: [ErrForeignUser], [ErrInvalidUser], [ErrUnknownAudience], or that of ctx if it has ended.
+// Errors: [ErrForeignUser], [ErrInvalidUser], [ErrUnknownAudience], [ErrStaleKeys], or that of ctx if it has ended.
 func (p *Provider) Token(ctx context.Context, userID, audience string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -71,8 +71,12 @@ func (p *Provider) Token(ctx context.Context, userID, audience string) (string, 
 	if !ok {
 		return "", ErrUnknownAudience
 	}
+	keys, err := p.keys.get(ctx)
+	if err != nil {
+		return "", err
+	}
 	now := p.now()
-	token, err := jwt.Signed(p.signer).Claims(claims{
+	token, err := jwt.Signed(keys.signer).Claims(claims{
 		Issuer:     p.issuer,
 		Subject:    userID,
 		Audience:   audience,

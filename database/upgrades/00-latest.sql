@@ -1,4 +1,4 @@
--- v0 -> v2: Latest schema
+-- v0 -> v3: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -115,9 +115,11 @@ CREATE TABLE postern_provider_key (
 	state       TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
 	private_key BYTEA  NOT NULL, -- sealed PKCS #8
 	created     BIGINT NOT NULL,
-	published   BIGINT NOT NULL
+	published   BIGINT NOT NULL,
+	retired     BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX postern_provider_key_active ON postern_provider_key (state) WHERE state = 'active';
+CREATE UNIQUE INDEX postern_provider_key_next ON postern_provider_key (state) WHERE state = 'next';
 
 CREATE TABLE postern_kv (
 	name  TEXT  PRIMARY KEY,
