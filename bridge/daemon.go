@@ -61,11 +61,7 @@ func New(ctx context.Context, cfg *config.Config, log zerolog.Logger) (*Daemon, 
 }
 
 func (d *Daemon) build(ctx context.Context) error {
-	source := database.SecretKeySource{Value: d.cfg.SecretKey, File: d.cfg.SecretKeyFile, Create: true}
-	if source.Value != "" {
-		source.File = ""
-	}
-	key, err := database.LoadSecretKey(ctx, d.raw, source)
+	key, err := loadSecretKey(ctx, d.cfg, d.raw, true)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ const upgradeLock = 0x706f7374
 var (
 	// ErrNewerSchema: a newer Postern wrote this database.
 	ErrNewerSchema = errors.New("the database was written by a newer version of Postern; update the program or restore a backup")
+	// ErrOtherSchema: this program did not upgrade the database yet.
+	ErrOtherSchema = errors.New("the database was not used by this version of Postern yet; start the bridge first")
 	// ErrForeignKeysOff: erasing an account relies on cascades, which SQLite has to be told to do on every connection.
 	ErrForeignKeysOff = errors.New("the SQLite connection does not enforce foreign keys; open it with the sqlite3-fk-wal-fullsync driver")
 )
@@ -60,6 +62,27 @@ func (db *Database) Upgrade(ctx context.Context) error {
 		}
 		return db.checkSecretKey(ctx)
 	})
+}
+
+// Check is Upgrade for a program that works beside a daemon: it changes nothing, since a daemon of another version may be
+// running. Errors: [ErrOtherSchema], [ErrNewerSchema], [ErrWrongSecretKey].
+func (db *Database) Check(ctx context.Context) error {
+	if exists, err := db.db.TableExists(ctx, versionTable); err != nil {
+		return fmt.Errorf("failed to look for the version of the database: %w", err)
+	} else if !exists {
+		return ErrOtherSchema
+	}
+	var version int
+	if err := db.db.QueryRow(ctx, "SELECT version FROM "+versionTable).Scan(&version); err != nil {
+		return fmt.Errorf("failed to read the version of the database: %w", err)
+	}
+	switch {
+	case version < len(upgrades.Table):
+		return ErrOtherSchema
+	case version > len(upgrades.Table):
+		return ErrNewerSchema
+	}
+	return db.checkSecretKey(ctx)
 }
 
 // prepareUpgrade takes the lock that PostgreSQL needs (an immediate transaction of SQLite is its own lock) and looks

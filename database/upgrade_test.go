@@ -82,6 +82,31 @@ func TestNewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	})
 }
 
+func TestCheckWantsExactlyThisVersionAndChangesNothing(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		db := database.New(raw, testKey, zerolog.Nop())
+		if err := db.Check(ctx); !errors.Is(err, database.ErrOtherSchema) {
+			t.Errorf("an empty database: %v", err)
+		}
+		if exists := must(raw.TableExists(ctx, "postern_version")); exists {
+			t.Error("a table was made")
+		}
+		check(t, db.Upgrade(ctx))
+		check(t, db.Check(ctx))
+		if err := database.New(raw, database.NewSecretKey(), zerolog.Nop()).Check(ctx); !errors.Is(err, database.ErrWrongSecretKey) {
+			t.Errorf("another secret key: %v", err)
+		}
+		for change, want := range map[int]error{-1: database.ErrOtherSchema, 1: database.ErrNewerSchema} {
+			_, err := raw.Exec(ctx, "UPDATE postern_version SET version = $1", len(upgrades.Table)+change)
+			check(t, err)
+			if err = db.Check(ctx); !errors.Is(err, want) {
+				t.Errorf("version %+d: %v", change, err)
+			}
+		}
+	})
+}
+
 func TestFailedUpgradeLeavesNothing(t *testing.T) {
 	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
 		ctx := context.Background()
