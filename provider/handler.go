@@ -2,12 +2,14 @@ package provider
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Handler returns what the partner server answers on its public address. Whatever is not part of the protocol gets one
-// and the same answer, so that a stranger learns nothing about users or the software. No request body is ever read.
+// and the same answer, so that a stranger learns nothing about users or the software. Only a push with a good token has its body
+// read.
 func (p *Provider) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -27,18 +29,31 @@ func (p *Provider) route(w http.ResponseWriter, r *http.Request) string {
 		p.serveMedia(w, r, reference)
 		return "media"
 	}
-	if r.URL.Path != JWKSPath {
+	switch {
+	case r.URL.Path == JWKSPath:
+		if allow(w, r, http.MethodGet, http.MethodHead) {
+			p.serveKeys(w, r)
+		}
+		return "jwks"
+	case r.URL.Path == PushPath && p.pushes != nil:
+		if allow(w, r, http.MethodPost) {
+			p.servePush(w, r)
+		}
+		return "push"
+	default:
 		answer(w, http.StatusNotFound)
 		return "unknown"
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		p.serveKeys(w, r)
-	default:
-		w.Header().Set("Allow", "GET, HEAD")
-		answer(w, http.StatusMethodNotAllowed)
+}
+
+// allow tells whether the method is one of those, and answers if it is not.
+func allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
 	}
-	return "jwks"
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	answer(w, http.StatusMethodNotAllowed)
+	return false
 }
 
 // answer refuses a request in the same words every time.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type Audience struct {
 	Integrator uint16
 }
 
-// Options are what a partner server is made of. All but Now and those of the media must be set.
+// Options are what a partner server is made of. All but Now and those of media and pushes must be set.
 type Options struct {
 	// Issuer is the partner server's public URL, http or https. It is the iss claim, without a slash at the end. If it
 	// has a path, the reverse proxy in front has to take that off.
@@ -36,7 +37,14 @@ type Options struct {
 	MaxMedia int64
 	// MediaRetention is how long files are kept. Default [DefaultMediaRetention].
 	MediaRetention time.Duration
-	Log            zerolog.Logger
+	// Pushers are the gatekeepers that may wake users. Those of others are refused; without any there is no push.
+	Pushers []Pusher
+	// Wake is called by Serve when something waits for a user at a gatekeeper, for one user at a time. The user is a Matrix
+	// ID of Domain, and need not exist or be enlisted. It must be set if Pushers is.
+	Wake func(ctx context.Context, gatekeeper, user string)
+	// PushKeys fetches the keys of Pushers. Default: plain HTTP, through the proxy that the environment names.
+	PushKeys http.RoundTripper
+	Log      zerolog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -53,6 +61,8 @@ type Provider struct {
 	media          MediaStore // or nil
 	maxMedia       int64
 	mediaRetention time.Duration
+	pushes         *pushVerifier // or nil
+	waker          *waker
 	log            zerolog.Logger
 	now            func() time.Time
 }
@@ -67,6 +77,7 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 		media:          options.Media,
 		maxMedia:       options.MaxMedia,
 		mediaRetention: cmp.Or(options.MediaRetention, DefaultMediaRetention),
+		waker:          newWaker(options.Wake),
 		log:            options.Log,
 		now:            options.Now,
 	}
@@ -108,5 +119,20 @@ func (p *Provider) setUp(options Options) error {
 		}
 		p.integrators[audience.Name] = audience.Integrator
 	}
-	return nil
+	return p.setUpPushes(options)
+}
+
+func (p *Provider) setUpPushes(options Options) (err error) {
+	if len(options.Pushers) == 0 {
+		return nil
+	}
+	if options.Wake == nil {
+		return fmt.Errorf("%w: pushes have nobody to wake", ErrBadOptions)
+	}
+	transport := options.PushKeys
+	if transport == nil {
+		transport = newRemoteTransport()
+	}
+	p.pushes, err = newPushVerifier(p.issuer, options.Pushers, transport, p.now, p.log)
+	return err
 }

@@ -28,8 +28,8 @@ const (
 )
 
 // Serve answers on listener until ctx ends, then lets running requests finish for up to five seconds. It closes the
-// listener and returns nil if ctx ended it. Meanwhile it removes hosted files that are too old and reads the signing keys
-// again and again. The goroutines that it starts end before it returns.
+// listener and returns nil if ctx ended it. Meanwhile it removes hosted files that are too old, reads the signing keys
+// again and again, and wakes users. The goroutines that it starts end before it returns.
 func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           p.Handler(),
@@ -44,6 +44,7 @@ func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { p.sweepMedia(besideCtx) })
 	beside.Go(func() { p.keys.run(besideCtx) })
+	beside.Go(func() { p.waker.run(besideCtx) })
 	defer beside.Wait()
 	defer stopBeside()
 	ended := make(chan error, 1)
