@@ -73,7 +73,8 @@ func (d *Daemon) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.provider, err = newProvider(ctx, d.cfg, entries, db, d.log); err != nil {
+	wake := func(ctx context.Context, gatekeeper, user string) { d.network.wake(ctx, gatekeeper, user) } // d.network is made below
+	if d.provider, err = newProvider(ctx, d.cfg, entries, db, wake, d.log); err != nil {
 		return err
 	}
 	d.matrix = homeserver.New(homeserver.Options{
@@ -132,11 +133,18 @@ func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *t
 }
 
 func newProvider(
-	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database, log zerolog.Logger,
+	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database,
+	wake func(ctx context.Context, gatekeeper, user string), log zerolog.Logger,
 ) (*provider.Provider, error) {
 	audiences := make([]provider.Audience, 0, len(entries))
 	for _, entry := range entries {
 		audiences = append(audiences, provider.Audience{Name: entry.Audience, Integrator: entry.Integrator})
+	}
+	var pushers []provider.Pusher
+	for _, entry := range cfg.Gatekeepers {
+		if entry.PushIssuer != "" {
+			pushers = append(pushers, provider.Pusher{Gatekeeper: entry.ID, Issuer: entry.PushIssuer, KeysURL: entry.PushKeysURL})
+		}
 	}
 	media, err := provider.NewDirStore(cfg.Public.MediaDir)
 	if err != nil {
@@ -150,6 +158,8 @@ func newProvider(
 		Media:          media,
 		MaxMedia:       int64(cfg.Limits.FileMiB)<<20 + mediaOverhead,
 		MediaRetention: time.Duration(cfg.Public.MediaDays) * 24 * time.Hour,
+		Pushers:        pushers,
+		Wake:           wake,
 		Log:            log.With().Str("component", "partner_server").Logger(),
 	})
 }

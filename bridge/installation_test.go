@@ -39,12 +39,17 @@ type enlistServer struct {
 	status  int
 	asked   []url.Values
 	arrived chan struct{}
+	called  chan struct{} // an element for each try to connect to the chat server
 }
 
 func newEnlistServer(t *testing.T) *enlistServer {
-	s := &enlistServer{answer: `{"status":"ok","login":"77-1001@interop"}`, status: 200, arrived: make(chan struct{}, 100)}
+	s := &enlistServer{answer: `{"status":"ok","login":"77-1001@interop"}`, status: 200, arrived: make(chan struct{}, 100), called: make(chan struct{}, 1)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/enlist" {
+			select {
+			case s.called <- struct{}{}:
+			default: // nobody counts them
+			}
 			http.NotFound(w, r)
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
@@ -19,9 +18,7 @@ import (
 // database nor a secret key. The caller calls closeStore at the end.
 func OpenKeys(ctx context.Context, cfg *config.Config) (store provider.KeyStore, closeStore func() error, err error) {
 	if cfg.Database.Type == config.SQLite {
-		// Opening would make it.
-		name, _, _ := strings.Cut(strings.TrimPrefix(cfg.Database.URI, "file:"), "?")
-		if _, err = os.Stat(name); err != nil {
+		if _, err = os.Stat(cfg.Database.URI); err != nil { // opening would make it
 			return nil, nil, fmt.Errorf("there is no database yet; the first start of the bridge makes it: %w", err)
 		}
 	}

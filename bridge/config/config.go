@@ -79,6 +79,8 @@ type Gatekeeper struct {
 	RootKey         string `yaml:"root_key"`
 	Audience        string `yaml:"audience"`
 	ProtocolVersion string `yaml:"protocol_version"`
+	PushIssuer      string `yaml:"push_issuer,omitempty"`
+	PushKeysURL     string `yaml:"push_keys_url,omitempty"`
 }
 
 // Interop returns the entry in the form that the interop client wants. The entry must have been validated.

@@ -187,7 +187,7 @@ func (c *Config) checkGatekeepers(check *checker) {
 	if len(c.Gatekeepers) == 0 {
 		check.add("gatekeepers", "has no entry", "add one as the example shows; `postern config` prints it")
 	}
-	seen := make(map[string]bool)
+	seen, issuers := make(map[string]bool), make(map[string]bool)
 	for i, g := range c.Gatekeepers {
 		key := func(name string) string { return fmt.Sprintf("gatekeepers[%d].%s", i, name) }
 		if !shortName.MatchString(g.ID) {
@@ -211,6 +211,23 @@ func (c *Config) checkGatekeepers(check *checker) {
 		if _, err := parseVersion(g.ProtocolVersion); err != nil {
 			check.add(key("protocol_version"), err.Error(), "write major.minor.patch, such as 1.0.3")
 		}
+		checkPush(check, key, g, issuers)
+	}
+}
+
+// checkPush wants both keys or none. Whose keys prove a push depends on its issuer, so each has one gatekeeper.
+func checkPush(check *checker, key func(name string) string, g Gatekeeper, issuers map[string]bool) {
+	switch {
+	case g.PushIssuer == "" && g.PushKeysURL == "":
+		return
+	case g.PushIssuer == "":
+		check.add(key("push_issuer"), "is missing", "write whom pushes come from, such as WHATSAPP, or leave push_keys_url out")
+	case issuers[g.PushIssuer]:
+		check.add(key("push_issuer"), "is there twice", "give every gatekeeper an issuer of its own")
+	}
+	issuers[g.PushIssuer] = true
+	if check.required(key("push_keys_url"), g.PushKeysURL, "write where the gatekeeper publishes its keys, or leave push_issuer out") {
+		check.url(key("push_keys_url"), g.PushKeysURL, "https", "http")
 	}
 }
 
