@@ -146,6 +146,10 @@ func newProvider(
 			pushers = append(pushers, provider.Pusher{Gatekeeper: entry.ID, Issuer: entry.PushIssuer, KeysURL: entry.PushKeysURL})
 		}
 	}
+	proxies, err := cfg.Public.Proxies()
+	if err != nil {
+		return nil, err
+	}
 	media, err := provider.NewDirStore(cfg.Public.MediaDir)
 	if err != nil {
 		return nil, err
@@ -160,6 +164,7 @@ func newProvider(
 		MediaRetention: time.Duration(cfg.Public.MediaDays) * 24 * time.Hour,
 		Pushers:        pushers,
 		Wake:           wake,
+		TrustedProxies: proxies,
 		Log:            log.With().Str("component", "partner_server").Logger(),
 	})
 }

@@ -1,6 +1,6 @@
 // Package provider is the partner server: the HTTP side of a partner, which vouches for its users to a gatekeeper and
-// never holds a message key. It issues identity tokens, publishes the public keys that they are checked with, and hosts the
-// encrypted files that the gatekeeper fetches for its users, and takes the gatekeeper's pushes.
+// never holds a message key. It issues identity tokens, publishes the public keys that they are checked with, hosts the encrypted
+// files that the gatekeeper fetches for its users, and takes the gatekeeper's pushes.
 //
 //	p, err := provider.New(ctx, provider.Options{
 //		Issuer: "https://partner.example.org", Domain: "example.org",

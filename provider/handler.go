@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +26,11 @@ func (p *Provider) Handler() http.Handler {
 // apart by redirects.
 func (p *Provider) route(w http.ResponseWriter, r *http.Request) string {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if wait := p.limits.wait(r); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		answer(w, http.StatusTooManyRequests)
+		return "limited"
+	}
 	if reference, ok := strings.CutPrefix(r.URL.Path, MediaPath); ok {
 		p.serveMedia(w, r, reference)
 		return "media"

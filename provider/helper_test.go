@@ -90,6 +90,8 @@ func options(t testing.TB, keys provider.KeyStore) provider.Options {
 		Keys:      keys,
 		Log:       zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel),
 		Now:       func() time.Time { return noon },
+		// The clock stands still, and so do the limits.
+		AddressRate: 1 << 24, TotalRate: 1 << 24,
 	}
 }
 

@@ -133,3 +133,44 @@ func TestTimeoutsOfTheListenerDoNotCutFilesOff(t *testing.T) {
 		check(t, <-ended)
 	})
 }
+
+func TestTimeoutsOfTheListenerDoNotCutFilesOffOverHTTP2(t *testing.T) {
+	const size = 1 << 20
+	keys := sharedKeys()
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, keys)
+		o.Media, o.MaxMedia = dutiful{giant{size: size}}, size
+		p, err := provider.New(t.Context(), o)
+		check(t, err)
+		listener := oneCaller{silence{make(chan struct{})}, make(chan net.Conn, 1)}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Serve(ctx, listener) }()
+		here, there := net.Pipe()
+		listener.connections <- there
+		var protocols http.Protocols
+		protocols.SetUnencryptedHTTP2(true)
+		transport := &http.Transport{
+			Protocols:   &protocols,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return here, nil },
+			// So that the file does not fit into the client's buffers.
+			HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 64 << 10},
+		}
+		response, err := (&http.Client{Transport: transport}).Get("http://x" + provider.MediaPath + strings.Repeat("A", 43))
+		check(t, err)
+		start, read := time.Now(), int64(0)
+		for err == nil {
+			var n int64
+			n, err = io.CopyN(io.Discard, response.Body, 32<<10)
+			read += n
+			time.Sleep(time.Second) // of the bubble's clock
+		}
+		if took := time.Since(start); err != io.EOF || read != size || took < 30*time.Second || response.ProtoMajor != 2 {
+			t.Errorf("read %d bytes in %v over HTTP/%d: %v", read, took, response.ProtoMajor, err)
+		}
+		check(t, response.Body.Close())
+		transport.CloseIdleConnections()
+		cancel()
+		check(t, <-ended)
+	})
+}

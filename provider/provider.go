@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ type Audience struct {
 	Integrator uint16
 }
 
-// Options are what a partner server is made of. All but Now and those of media and pushes must be set.
+// Options are what a partner server is made of. Those without a default, and those not of media,
+// pushes and proxies, must be set.
 type Options struct {
 	// Issuer is the partner server's public URL, http or https. It is the iss claim, without a slash at the end. If it
 	// has a path, the reverse proxy in front has to take that off.
@@ -44,7 +46,12 @@ type Options struct {
 	Wake func(ctx context.Context, gatekeeper, user string)
 	// PushKeys fetches the keys of Pushers. Default: plain HTTP, through the proxy that the environment names.
 	PushKeys http.RoundTripper
-	Log      zerolog.Logger
+	// TrustedProxies are the addresses of reverse proxies, whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// AddressRate and TotalRate are how many requests a second are served, of one address and in all; ten times as many may
+	// come at once. Defaults: [DefaultAddressRate], [DefaultTotalRate].
+	AddressRate, TotalRate int
+	Log                    zerolog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -52,7 +59,7 @@ type Options struct {
 // ErrBadOptions: New cannot work with its options. The text around it says which.
 var ErrBadOptions = errors.New("partner server is not configured right")
 
-// Provider is the partner server. It is safe for concurrent use. All but the keys is read-only after New.
+// Provider is the partner server. It is safe for concurrent use.
 type Provider struct {
 	issuer         string
 	domain         string
@@ -63,6 +70,7 @@ type Provider struct {
 	mediaRetention time.Duration
 	pushes         *pushVerifier // or nil
 	waker          *waker
+	limits         *requestLimits
 	log            zerolog.Logger
 	now            func() time.Time
 }
@@ -84,6 +92,8 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 	if p.now == nil {
 		p.now = time.Now
 	}
+	p.limits = newRequestLimits(options.TrustedProxies, cmp.Or(options.AddressRate, DefaultAddressRate),
+		cmp.Or(options.TotalRate, DefaultTotalRate), p.now)
 	if err := p.setUp(options); err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Limits of the public listener. A request is a line and a few headers, an answer under 4 KiB. Hosted files are larger, and
-// have time-outs of their own.
+// Limits of the public listener. A request is a line and a few headers, a push has 4 KiB more, an answer under 4 KiB. Hosted
+// files are larger, and have time-outs of their own.
 const (
 	readTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
@@ -25,6 +25,8 @@ const (
 	maxHeaderBytes = 8 << 10
 	// maxConnections are served at a time, more wait. A gatekeeper needs a handful.
 	maxConnections = 256
+	// maxStreams are requests at the same time on one connection of HTTP/2.
+	maxStreams = 32
 )
 
 // Serve answers on listener until ctx ends, then lets running requests finish for up to five seconds. It closes the
@@ -38,6 +40,8 @@ func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		Protocols:         publicProtocols(),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          log.New(serverLog{p.log}, "", 0),
 	}
 	besideCtx, stopBeside := context.WithCancel(ctx)
@@ -65,6 +69,15 @@ func (p *Provider) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("failed to stop the partner server: %w", err)
 	}
 	return nil
+}
+
+// publicProtocols are HTTP/1.1 and HTTP/2, both without TLS, which the reverse proxy in front has. A client of HTTP/2 has to know
+// that it is spoken here, as a proxy does by its configuration.
+func publicProtocols() *http.Protocols {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &protocols
 }
 
 // serverLog drops the text of net/http's own messages, which hold addresses, and keeps that there was one.

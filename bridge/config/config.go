@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -65,6 +66,21 @@ type Public struct {
 	URL       string `yaml:"url"`
 	MediaDir  string `yaml:"media_dir"`
 	MediaDays int    `yaml:"media_days"`
+	// TrustedProxies are addresses or networks, see Proxies.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+}
+
+// Proxies returns the trusted proxies as networks. The entry must have been validated.
+func (p Public) Proxies() ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, 0, len(p.TrustedProxies))
+	for _, text := range p.TrustedProxies {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return nil, fmt.Errorf("public.trusted_proxies: %w", err)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
 }
 
 // Gatekeeper is one service that users can enlist with.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,9 @@ func TestDefaultsAreThoseOfTheExample(t *testing.T) {
 	if cfg.Public.MediaDir != "/etc/postern/media" || cfg.Public.MediaDays != 30 || cfg.FFmpeg != "ffmpeg" ||
 		cfg.Limits.FileMiB != 100 || cfg.Limits.Transfers != 4 {
 		t.Errorf("defaults for files: %+v %q %+v", cfg.Public, cfg.FFmpeg, cfg.Limits)
+	}
+	if proxies, err := cfg.Public.Proxies(); err != nil || fmt.Sprint(proxies) != "[127.0.0.1/32 ::1/128]" {
+		t.Errorf("trusted proxies: %v, %v", proxies, err)
 	}
 	if cfg.Appservice.BotUsername != "postern" || cfg.Logging.Level != "info" || cfg.Limits.LoginsAtOnce != 64 {
 		t.Errorf("defaults are missing: %+v %+v", cfg.Logging, cfg.Limits)
@@ -146,6 +150,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"media host with query", replace("media.example.com/", "media.example.com?a=b"), nil, "gatekeepers[0].media_url has more than host and path"},
 		{"no folder for files", replace("public:", "public:\n    media_dir: ''"), nil, "c.yaml:8: public.media_dir is missing"},
 		{"files kept too long", replace("public:", "public:\n    media_days: 91"), nil, "c.yaml:8: public.media_days is 91: write a number from 1 to 90"},
+		{"proxy with a port", replace("public:", "public:\n    trusted_proxies: ['127.0.0.1:80']"), nil, "c.yaml:8: public.trusted_proxies[0] is not an address"},
+		{"proxy by name", replace("public:", "public:\n    trusted_proxies: [10.0.0.0/8, localhost]"), nil, "public.trusted_proxies[1] is not an address"},
 		{"files of no size", complete + "limits:\n    file_mib: 0\n", nil, "limits.file_mib is 0: write a number from 1 to 2048"},
 		{"files too large", complete + "limits:\n    file_mib: 2049\n", nil, "limits.file_mib is 2049"},
 		{"no transfers", complete + "limits:\n    transfers: 0\n", nil, "limits.transfers is 0: write a number from 1 to 64"},

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -181,6 +179,11 @@ func (c *Config) checkStorage(check *checker) {
 	}
 	check.required("public.media_dir", c.Public.MediaDir, "write the name of a folder, such as media")
 	check.between("public.media_days", c.Public.MediaDays, 1, 90)
+	for i, proxy := range c.Public.TrustedProxies {
+		if _, err := parseNetwork(proxy); err != nil {
+			check.add(fmt.Sprintf("public.trusted_proxies[%d]", i), "is not an address", "write an IP address, or a network such as 172.16.0.0/12")
+		}
+	}
 }
 
 func (c *Config) checkGatekeepers(check *checker) {
@@ -255,36 +258,4 @@ func (c *Config) checkLogging(check *checker) {
 	if c.Logging.File != "" && strings.HasSuffix(c.Logging.File, string(filepath.Separator)) {
 		check.add("logging.file", "is a directory", "write a file name or leave it empty")
 	}
-}
-
-var errKeyLength = errors.New("is not a key of 32 bytes")
-
-func parseRootKey(text string) (key [32]byte, err error) {
-	for _, decode := range []func(string) ([]byte, error){
-		hex.DecodeString,
-		base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
-		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
-	} {
-		if raw, err := decode(strings.TrimSpace(text)); err == nil && len(raw) == len(key) {
-			return [32]byte(raw), nil
-		}
-	}
-	return key, errKeyLength
-}
-
-var errVersionShape = errors.New("is not a version")
-
-func parseVersion(text string) (version [3]uint32, err error) {
-	parts := strings.Split(text, ".")
-	if len(parts) != len(version) {
-		return version, errVersionShape
-	}
-	for i, part := range parts {
-		number, err := strconv.ParseUint(part, 10, 16)
-		if err != nil {
-			return version, errVersionShape
-		}
-		version[i] = uint32(number)
-	}
-	return version, nil
 }
