@@ -13,8 +13,8 @@ import (
 // wake connects a user for whom something waits at the gatekeeper, if that user is enlisted and not connected. The user comes
 // from a push and need not exist. It costs a query and does not wait for the connection.
 func (n *Network) wake(ctx context.Context, gatekeeper, user string) {
-	if n.asleep(ctx, gatekeeper, user) == nil {
-		return
+	if n.life.Err() != nil || n.asleep(ctx, gatekeeper, user) == nil {
+		return // the database may be closed by now, or there is nobody
 	}
 	// Whoever leaves holds the lock, maybe for long, and must not be connected again after that.
 	n.spawn(func(ctx context.Context) {

@@ -2,7 +2,18 @@ package bridge_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"postern/database"
 )
@@ -52,5 +63,58 @@ func TestPushForOthersChangesNothing(t *testing.T) {
 		if network.Asleep(ctx, wa, string(alice)) {
 			t.Errorf("a user who is %s would be connected", state)
 		}
+	}
+}
+
+// TestPushGoesAllTheWay: from a gatekeeper's request to a connection to that gatekeeper, as the config describes both.
+func TestPushGoesAllTheWay(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &private.PublicKey, KeyID: "k1"}}}
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) }))
+	defer keys.Close()
+	i := install(t)
+	i.cfg.Gatekeepers[0].PushIssuer, i.cfg.Gatekeepers[0].PushKeysURL = "WHATSAPP", keys.URL
+	i.restart()
+	if _, err = i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	i.quiet()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- i.daemon.PartnerServer().Serve(ctx, listener) }()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: "k1"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jwt.Signed(signer).Claims(map[string]any{
+		"iss": "WHATSAPP", "aud": i.cfg.Public.URL, "exp": time.Now().Add(time.Hour).Unix(),
+	}).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest("POST", "http://"+listener.Addr().String()+"/push", strings.NewReader(`{"to":"`+string(alice)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("status %d, %v", response.StatusCode, err)
+	}
+	<-i.server.called
+	stop()
+	if err = <-ended; err != nil {
+		t.Error(err)
 	}
 }

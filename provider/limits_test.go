@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -180,41 +179,6 @@ func TestRefusedRequestsNameNobody(t *testing.T) {
 	served(p, "127.0.0.1:1", "198.51.100.77")
 	if text := logged.String(); !strings.Contains(text, `"route":"limited","status":429`) || strings.Contains(text, "198.51") || strings.Contains(text, "127.0") {
 		t.Errorf("logged: %s", text)
-	}
-}
-
-// TestBothVersionsOfHTTPAreServed: a reverse proxy speaks one or the other, without TLS.
-func TestBothVersionsOfHTTPAreServed(t *testing.T) {
-	p := withPush(t, nil)
-	address, stop := serving(t, p.Provider)
-	for version := 1; version <= 2; version++ {
-		var protocols http.Protocols
-		protocols.SetHTTP1(version == 1)
-		protocols.SetUnencryptedHTTP2(version == 2)
-		transport := &http.Transport{Protocols: &protocols}
-		client := &http.Client{Transport: transport}
-		response, err := client.Get("http://" + address + provider.JWKSPath)
-		check(t, err)
-		check(t, response.Body.Close())
-		if response.StatusCode != 200 || response.ProtoMajor != version {
-			t.Errorf("HTTP/%d: status %d, HTTP/%d", version, response.StatusCode, response.ProtoMajor)
-		}
-		for authorization, want := range map[string]int{"Bearer " + p.good(t): 200, "Bearer x": 401} {
-			request, err := http.NewRequest("POST", "http://"+address+provider.PushPath, strings.NewReader(goodPush))
-			check(t, err)
-			request.Header.Set("Authorization", authorization)
-			response, err = client.Do(request)
-			check(t, err)
-			check(t, response.Body.Close())
-			if response.StatusCode != want || response.ProtoMajor != version {
-				t.Errorf("push over HTTP/%d: status %d, want %d, HTTP/%d", version, response.StatusCode, want, response.ProtoMajor)
-			}
-		}
-		transport.CloseIdleConnections()
-	}
-	check(t, stop())
-	if _, err := net.Dial("tcp", address); err == nil {
-		t.Error("the listener is still open")
 	}
 }
 
