@@ -1,0 +1,7 @@
+package provider
+
+// ParsePush and ParseRemoteKeys read what gatekeepers send.
+var (
+	ParsePush       = parsePush
+	ParseRemoteKeys = parseRemoteKeys
+)
