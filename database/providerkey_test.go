@@ -3,10 +3,13 @@ package database_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -132,6 +135,60 @@ func TestOneOfManyRotatesAndMakes(t *testing.T) {
 			}
 		}
 		atOnce("rotate", provider.ErrKeysChanged, func(int) error { return keys.RotateKeys(ctx, "one", next, time.Now()) })
+	})
+}
+
+// TestTwoPartnerServersRotateOnOneDatabase: the second was started before the keys changed, and never again.
+func TestTwoPartnerServersRotateOnOneDatabase(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		keys := upgraded(t, raw).ProviderKeys()
+		at := time.Unix(1_760_000_000, 0)
+		now := func() time.Time { return at }
+		start := func() *provider.Provider {
+			return must(provider.New(ctx, provider.Options{
+				Issuer: "https://partner.example.org", Domain: "example.org", Keys: keys, Log: zerolog.Nop(), Now: now,
+				Audiences: []provider.Audience{{Name: "whatsapp", Integrator: 1}},
+			}))
+		}
+		servers := []*provider.Provider{start(), start()}
+		published := func(want int) {
+			t.Helper()
+			for i, server := range servers {
+				w := httptest.NewRecorder()
+				server.Handler().ServeHTTP(w, httptest.NewRequest("GET", provider.JWKSPath, nil))
+				if n := strings.Count(w.Body.String(), `"kid"`); n != want {
+					t.Errorf("server %d publishes %d keys, want %d", i, n, want)
+				}
+			}
+		}
+		signedBy := func(kid string) {
+			t.Helper()
+			for i, server := range servers {
+				token := must(server.Token(ctx, "@alice:example.org", "whatsapp"))
+				header := must(base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0]))
+				if !strings.Contains(string(header), kid) {
+					t.Errorf("server %d signs with %s, want %s", i, header, kid)
+				}
+			}
+		}
+		first := must(keys.SigningKeys(ctx))[0].ID
+		next := must(provider.MakeNextKey(ctx, keys, now)).ID
+		at = at.Add(time.Minute)
+		published(2)
+		signedBy(first)
+		at = at.Add(provider.KeyLead)
+		_, _, err := provider.RotateKeys(ctx, keys, now)
+		check(t, err)
+		at = at.Add(time.Minute)
+		signedBy(next)
+		published(2)
+		at = at.Add(provider.KeyTail)
+		signedBy(next)
+		published(1)
+		if stored := must(keys.SigningKeys(ctx)); len(stored) != 1 || stored[0].ID != next {
+			t.Errorf("%d keys are stored at the end", len(stored))
+		}
 	})
 }
 
