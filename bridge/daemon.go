@@ -74,7 +74,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		return err
 	}
 	wake := func(ctx context.Context, gatekeeper, user string) { d.network.wake(ctx, gatekeeper, user) } // d.network is made below
-	if d.provider, err = newProvider(ctx, d.cfg, entries, db, wake, d.log); err != nil {
+	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.log); err != nil {
 		return err
 	}
 	d.matrix = homeserver.New(homeserver.Options{
@@ -110,9 +110,6 @@ func (d *Daemon) build(ctx context.Context) error {
 	return nil
 }
 
-// mediaOverhead is what encryption adds to a file at most, in bytes: the padding of AES-CBC and a MAC cut to 10 bytes [W].
-const mediaOverhead = 16 + 10
-
 // previewsAtOnce is how many pictures are decoded at the same time: a large one takes much memory.
 const previewsAtOnce = 1
 
@@ -133,7 +130,7 @@ func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *t
 }
 
 func newProvider(
-	ctx context.Context, cfg *config.Config, entries []*gatekeeperEntry, db *database.Database,
+	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*gatekeeperEntry, db *database.Database,
 	wake func(ctx context.Context, gatekeeper, user string), log zerolog.Logger,
 ) (*provider.Provider, error) {
 	audiences := make([]provider.Audience, 0, len(entries))
@@ -150,23 +147,20 @@ func newProvider(
 	if err != nil {
 		return nil, err
 	}
-	media, err := provider.NewDirStore(cfg.Public.MediaDir)
-	if err != nil {
-		return nil, err
-	}
-	return provider.New(ctx, provider.Options{
+	options := provider.Options{
 		Issuer:         cfg.Public.URL,
 		Domain:         cfg.Homeserver.Domain,
 		Audiences:      audiences,
 		Keys:           db.ProviderKeys(),
-		Media:          media,
-		MaxMedia:       int64(cfg.Limits.FileMiB)<<20 + mediaOverhead,
-		MediaRetention: time.Duration(cfg.Public.MediaDays) * 24 * time.Hour,
 		Pushers:        pushers,
 		Wake:           wake,
 		TrustedProxies: proxies,
 		Log:            log.With().Str("component", "partner_server").Logger(),
-	})
+	}
+	if err = setUpHosting(&options, cfg, key); err != nil {
+		return nil, err
+	}
+	return provider.New(ctx, options)
 }
 
 // Run starts everything, runs until ctx ends, and stops everything, which takes at most ten seconds. It returns nil

@@ -51,7 +51,11 @@ func (c *Client) completeDraft(ctx context.Context, draft interop.Draft) (*waE2E
 		sent, err = c.carry(ctx, outgoing.Attachment)
 	}
 	if err != nil {
-		log.Warn().Err(err).Msg("Failed to carry a file to the gatekeeper")
+		level := zerolog.WarnLevel
+		if errors.Is(err, provider.ErrMediaFull) {
+			level = zerolog.ErrorLevel // all users wait until the administrator does something, or old files are swept
+		}
+		log.WithLevel(level).Err(err).Msg("Failed to carry a file to the gatekeeper")
 		return nil, hopelessIfFile(err)
 	}
 	log.Debug().Dur("duration", time.Since(start)).Int64("size", outgoing.Attachment.Size).Msg("Carried a file")
@@ -66,7 +70,7 @@ func (c *Client) completeDraft(ctx context.Context, draft interop.Draft) (*waE2E
 func hopelessIfFile(err error) error {
 	for _, trouble := range []error{
 		homeserver.ErrMediaMissing, homeserver.ErrMediaBroken, homeserver.ErrMediaInvalid,
-		interop.ErrMediaTooLarge, interop.ErrTooLarge, provider.ErrMediaTooLarge,
+		interop.ErrMediaTooLarge, interop.ErrTooLarge, provider.ErrMediaTooLarge, provider.ErrQuota,
 	} {
 		if errors.Is(err, trouble) {
 			return fmt.Errorf("%w: %w", interop.ErrHopeless, err)
@@ -137,7 +141,7 @@ func (c *Client) carryAsItIs(ctx context.Context, attachment *portal.Attachment)
 
 // publish encrypts the file and puts it where the gatekeeper's media host fetches it.
 func (c *Client) publish(ctx context.Context, kind interop.MediaKind, plain io.Reader) (media *interop.Media, err error) {
-	reference, err := c.network.Media.PutMedia(ctx, func(w io.Writer) (err error) {
+	reference, err := c.network.Media.PutMedia(ctx, mediaOwner(c.login.ID), func(w io.Writer) (err error) {
 		media, err = interop.EncryptMedia(w, plain, kind, c.network.MaxFile)
 		return err
 	})

@@ -59,6 +59,7 @@ func TestARetryThatFailsSaysWhetherAnotherHelps(t *testing.T) {
 func TestOnlyTheFileItselfMakesADraftHopeless(t *testing.T) {
 	for _, err := range []error{
 		homeserver.ErrMediaMissing, homeserver.ErrMediaBroken, homeserver.ErrMediaInvalid, interop.ErrMediaTooLarge, provider.ErrMediaTooLarge,
+		provider.ErrQuota,
 	} {
 		got := bridge.HopelessIfFile(fmt.Errorf("failed to carry: %w", err))
 		if !errors.Is(got, interop.ErrHopeless) || !errors.Is(got, err) {
@@ -68,7 +69,7 @@ func TestOnlyTheFileItselfMakesADraftHopeless(t *testing.T) {
 			t.Errorf("%v: the user reads %q", err, text)
 		}
 	}
-	for _, err := range []error{errors.New("connection refused"), answered(502, "M_UNKNOWN"), io.ErrNoProgress} {
+	for _, err := range []error{errors.New("connection refused"), answered(502, "M_UNKNOWN"), io.ErrNoProgress, provider.ErrMediaFull} {
 		if got := bridge.HopelessIfFile(err); errors.Is(got, interop.ErrHopeless) {
 			t.Errorf("%v is hopeless", err)
 		}

@@ -14,7 +14,7 @@ import (
 func TestDaemonHostsFilesUpToTheConfiguredSize(t *testing.T) {
 	i := install(t)
 	put := func(size int) (string, error) {
-		return i.daemon.PartnerServer().PutMedia(context.Background(), func(w io.Writer) error {
+		return i.daemon.PartnerServer().PutMedia(context.Background(), "owner", func(w io.Writer) error {
 			_, err := w.Write(make([]byte, size))
 			return err
 		})
@@ -33,5 +33,39 @@ func TestDaemonHostsFilesUpToTheConfiguredSize(t *testing.T) {
 	i.daemon.PartnerServer().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, provider.MediaPath+reference, nil))
 	if w.Code != http.StatusOK || w.Body.Len() != encrypted {
 		t.Errorf("after a restart: status %d, %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+func TestDaemonKeepsTheQuotaOfAnEnlistmentOverARestart(t *testing.T) {
+	i := install(t)
+	i.close()
+	i.cfg.Limits.MediaUserMiB, i.cfg.Limits.MediaTotalMiB = 2, 3
+	i.open()
+	put := func(owner string) error {
+		_, err := i.daemon.PartnerServer().PutMedia(context.Background(), owner, func(w io.Writer) error {
+			_, err := w.Write(make([]byte, 1<<20))
+			return err
+		})
+		return err
+	}
+	for step, test := range []struct {
+		owner string
+		want  error
+	}{
+		{"wa-1", nil}, {"wa-1", nil}, {"wa-1", provider.ErrQuota}, {"wa-2", nil}, {"wa-2", provider.ErrMediaFull},
+	} {
+		if err := put(test.owner); !errors.Is(err, test.want) {
+			t.Errorf("step %d: %v, want %v", step, err, test.want)
+		}
+	}
+	i.restart()
+	if err := put("wa-1"); !errors.Is(err, provider.ErrQuota) {
+		t.Errorf("after a restart: %v", err)
+	}
+	if err := i.daemon.PartnerServer().ForgetMedia(context.Background(), "wa-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("wa-1"); err != nil {
+		t.Errorf("after the user's files were deleted: %v", err)
 	}
 }

@@ -50,7 +50,8 @@ type networkOptions struct {
 // MediaHost is the part of the partner server that keeps encrypted files for the gatekeeper.
 type MediaHost interface {
 	// PutMedia stores what write writes, and returns what the gatekeeper asks for it by. If write fails, nothing stays.
-	PutMedia(ctx context.Context, write func(io.Writer) error) (reference string, err error)
+	// owner is a [mediaOwner].
+	PutMedia(ctx context.Context, owner string, write func(io.Writer) error) (reference string, err error)
 }
 
 // Network is the bridgev2.NetworkConnector: what all logins share.

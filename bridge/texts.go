@@ -95,6 +95,9 @@ func textSendFailed(gatekeeper string, err error) string {
 		return "It is too large. Please send it in smaller pieces."
 	case errors.Is(err, interop.ErrMediaTooLarge), errors.Is(err, provider.ErrMediaTooLarge):
 		return textFileTooLarge
+	case errors.Is(err, provider.ErrQuota):
+		return "The files that you sent in the last weeks take all the room that one user has on this bridge. It gets free as they " +
+			"are deleted, the oldest first. Please send it later, or a smaller one, or ask the administrator of the bridge for more room."
 	case errors.Is(err, homeserver.ErrMediaMissing):
 		return "The homeserver does not have the file any more. Please send it again."
 	case errors.Is(err, homeserver.ErrMediaBroken), errors.Is(err, homeserver.ErrMediaInvalid):

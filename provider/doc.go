@@ -5,10 +5,10 @@
 //	p, err := provider.New(ctx, provider.Options{
 //		Issuer: "https://partner.example.org", Domain: "example.org",
 //		Audiences: []provider.Audience{{Name: "whatsapp", Integrator: 1}}, Keys: keyStore,
-//		Media: mediaStore, MaxMedia: 100 << 20, Log: log,
+//		Media: mediaStore, MaxMedia: 100 << 20, MediaKey: key, Log: log,
 //	})
 //	token, err := p.Token(ctx, "@alice:example.org", "whatsapp")
-//	reference, err := p.PutMedia(ctx, func(w io.Writer) error { _, err := w.Write(encrypted); return err })
+//	reference, err := p.PutMedia(ctx, "alice", func(w io.Writer) error { _, err := w.Write(encrypted); return err })
 //	err = p.Serve(ctx, listener) // returns when ctx ends
 //
 // The package knows no SQL and no Matrix library: the stores of its keys and files are interfaces, and a user is a string.

@@ -88,6 +88,7 @@ func options(t testing.TB, keys provider.KeyStore) provider.Options {
 		Domain:    "example.org",
 		Audiences: []provider.Audience{{Name: "whatsapp", Integrator: 1}, {Name: "messenger", Integrator: 65535}},
 		Keys:      keys,
+		MediaKey:  [provider.MediaKeySize]byte{1},
 		Log:       zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel),
 		Now:       func() time.Time { return noon },
 		// The clock stands still, and so do the limits.

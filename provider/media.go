@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -19,6 +18,10 @@ var (
 	ErrNoMedia = errors.New("there is no such file")
 	// ErrMediaTooLarge: a file is over [Options.MaxMedia]. Trying again does not help.
 	ErrMediaTooLarge = errors.New("the file is too large to be hosted")
+	// ErrQuota: the files of this owner that wait leave no room, see [Options.MediaPerOwner].
+	ErrQuota = errors.New("the owner's hosted files take all their room")
+	// ErrMediaFull: all files that wait leave no room, see [Options.MediaInAll]. There is some when old ones are swept.
+	ErrMediaFull = errors.New("the hosted files take all their room")
 	// ErrMediaOff: the partner server has no [MediaStore].
 	ErrMediaOff = errors.New("the partner server hosts no files")
 )
@@ -26,11 +29,6 @@ var (
 // MediaReference names one hosted file. It cannot be guessed, and it is all that is needed to fetch the encrypted bytes,
 // so it is never logged.
 type MediaReference [32]byte
-
-func newMediaReference() (reference MediaReference) {
-	rand.Read(reference[:])
-	return reference
-}
 
 // ParseMediaReference accepts exactly what String returns: 43 letters of unpadded base64url. Errors: [ErrNoMedia].
 func ParseMediaReference(text string) (reference MediaReference, err error) {
@@ -53,11 +51,21 @@ func (r MediaReference) String() string { return base64.RawURLEncoding.EncodeToS
 type MediaStore interface {
 	// Create begins a file under a reference that was never used. Nobody can open it before it is committed.
 	Create(ctx context.Context, reference MediaReference) (MediaWriter, error)
-	// Open returns a file from its first byte, or [ErrNoMedia]. It stays readable if it is swept meanwhile. The caller
-	// closes it.
+	// Open returns a file from its first byte, or [ErrNoMedia]. If it is removed meanwhile, it can still be read to its end, or
+	// breaks off with an error. The caller closes it; until then ctx must not end.
 	Open(ctx context.Context, reference MediaReference) (io.ReadSeekCloser, error)
-	// Sweep removes the files that were committed earlier than before, and says how many it removed even if it fails.
-	Sweep(ctx context.Context, before time.Time) (removed int, err error)
+	// Each calls do for every file that is committed, in no order, until ctx ends or do fails, whose error it returns. do
+	// may remove the file. Those that are committed meanwhile may or may not come.
+	Each(ctx context.Context, do func(MediaFile) error) error
+	// Remove removes a file that is committed. It is no error if there is none.
+	Remove(ctx context.Context, reference MediaReference) error
+}
+
+// MediaFile is a file in a store.
+type MediaFile struct {
+	Reference MediaReference
+	Size      int64 // in bytes
+	Committed time.Time
 }
 
 // MediaWriter is a file that is being made. It is used by one goroutine.
@@ -73,18 +81,23 @@ type MediaWriter interface {
 // come with pieces of some KiB. If write fails, its error is returned wrapped and nothing is kept. The same holds for a
 // ctx that ends and for a kill at any time.
 //
-// Errors: [ErrMediaOff], [ErrMediaTooLarge], those of ctx, of write and of the store.
-func (p *Provider) PutMedia(ctx context.Context, write func(io.Writer) error) (reference string, err error) {
+// owner is any text that tells whose file it is; it is not stored. Errors: [ErrMediaOff], [ErrMediaTooLarge], [ErrQuota],
+// [ErrMediaFull], those of ctx, of write and of the store.
+func (p *Provider) PutMedia(ctx context.Context, owner string, write func(io.Writer) error) (reference string, err error) {
 	if p.media == nil {
 		return "", ErrMediaOff
 	}
-	name := newMediaReference()
-	file, err := p.media.Create(ctx, name)
+	room, err := p.stock.begin(ctx, owner)
+	if err != nil {
+		return "", err
+	}
+	defer room.release()
+	file, err := p.media.Create(ctx, room.reference)
 	if err != nil {
 		return "", fmt.Errorf("failed to begin a hosted file: %w", err)
 	}
-	defer file.Abort()
-	bounded := &boundedWriter{ctx: ctx, into: file, left: p.maxMedia}
+	defer file.Abort() // before the room is released
+	bounded := &boundedWriter{ctx: ctx, into: file, room: room, left: p.maxMedia}
 	if err = write(bounded); err == nil {
 		err = bounded.err // write may have overlooked it
 	}
@@ -97,13 +110,37 @@ func (p *Provider) PutMedia(ctx context.Context, write func(io.Writer) error) (r
 	if err = file.Commit(); err != nil {
 		return "", fmt.Errorf("failed to keep a hosted file: %w", err)
 	}
-	return name.String(), nil
+	room.keep()
+	return room.reference.String(), nil
 }
 
-// boundedWriter writes until ctx ends or the limit is reached. Its first error stays.
+// ForgetMedia deletes all hosted files of an owner, as in PutMedia. Nothing may be put for this owner meanwhile. After an
+// error some may be left, and it can be called again.
+func (p *Provider) ForgetMedia(ctx context.Context, owner string) error {
+	if p.media == nil {
+		return nil
+	}
+	removed, err := p.stock.removeOf(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("failed to delete an owner's hosted files after %d of them: %w", removed, err)
+	}
+	return nil
+}
+
+// SweepMedia removes the files that are too old, and says how many it removed even if it fails. Serve calls it every hour. The store
+// knows their ages, so restarts do not prolong them.
+func (p *Provider) SweepMedia(ctx context.Context) (removed int, err error) {
+	if p.media == nil {
+		return 0, nil
+	}
+	return p.stock.sweep(ctx, p.now().Add(-p.mediaRetention))
+}
+
+// boundedWriter writes until ctx ends, the limit is reached or there is no more room. Its first error stays.
 type boundedWriter struct {
 	ctx  context.Context
 	into io.Writer
+	room *mediaReservation
 	left int64
 	err  error
 }
@@ -116,8 +153,10 @@ func (w *boundedWriter) Write(data []byte) (n int, err error) {
 	case int64(len(data)) > w.left:
 		w.err = ErrMediaTooLarge
 	default:
-		n, w.err = w.into.Write(data)
-		w.left -= int64(n)
+		if w.err = w.room.grow(int64(len(data))); w.err == nil {
+			n, w.err = w.into.Write(data)
+			w.left -= int64(n)
+		}
 	}
 	return n, w.err
 }

@@ -35,9 +35,20 @@ func hostIn(t testing.TB, store provider.MediaStore) *provider.Provider {
 	return p
 }
 
+// hostUntil is a provider for which files that were committed earlier than before are too old.
+func hostUntil(t testing.TB, store provider.MediaStore, before time.Time) *provider.Provider {
+	t.Helper()
+	o := options(t, sharedKeys())
+	o.Media, o.MaxMedia, o.MediaRetention = store, maxMedia, time.Hour
+	o.Now = func() time.Time { return before.Add(time.Hour) }
+	p, err := provider.New(context.Background(), o)
+	check(t, err)
+	return p
+}
+
 func put(t testing.TB, p *provider.Provider, content []byte) (reference string) {
 	t.Helper()
-	reference, err := p.PutMedia(context.Background(), func(w io.Writer) error {
+	reference, err := p.PutMedia(context.Background(), "alice", func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
@@ -140,7 +151,7 @@ func TestFailedFilesLeaveNothingBehind(t *testing.T) {
 			p, dir := host(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			reference, err := p.PutMedia(ctx, func(w io.Writer) error { return test.write(w, cancel) })
+			reference, err := p.PutMedia(ctx, "alice", func(w io.Writer) error { return test.write(w, cancel) })
 			if !errors.Is(err, test.want) || reference != "" {
 				t.Errorf("got %q, %v", reference, err)
 			}
@@ -163,7 +174,7 @@ func TestPanicOfTheSourceLeavesNothingBehind(t *testing.T) {
 	p, dir := host(t)
 	func() {
 		defer func() { _ = recover() }()
-		p.PutMedia(context.Background(), func(w io.Writer) error { w.Write([]byte("half")); panic("a bug") })
+		p.PutMedia(context.Background(), "alice", func(w io.Writer) error { w.Write([]byte("half")); panic("a bug") })
 	}()
 	if found := names(t, dir); len(found) != 0 {
 		t.Errorf("found %q", found)
@@ -184,8 +195,8 @@ func TestErrorsOfTheDirectoryHoldNoReference(t *testing.T) {
 	check(t, err)
 	check(t, os.RemoveAll(dir))
 	_, createErr := store.Create(context.Background(), reference)
-	_, sweepErr := store.Sweep(context.Background(), noon)
-	for verb, err := range map[string]error{"create": createErr, "commit": file.Commit(), "sweep": sweepErr} {
+	eachErr := store.Each(context.Background(), func(provider.MediaFile) error { return nil })
+	for verb, err := range map[string]error{"create": createErr, "commit": file.Commit(), "each": eachErr} {
 		if !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), reference.String()) || strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", verb, err)
 		}
@@ -204,7 +215,7 @@ func TestDirectoryThatCannotBeUsedIsFoundOutAtTheStart(t *testing.T) {
 
 func TestWithoutAStoreNoFilesAreHosted(t *testing.T) {
 	p := newProvider(t, sharedKeys())
-	_, err := p.PutMedia(context.Background(), func(io.Writer) error { t.Error("the file was read"); return nil })
+	_, err := p.PutMedia(context.Background(), "alice", func(io.Writer) error { t.Error("the file was read"); return nil })
 	if !errors.Is(err, provider.ErrMediaOff) {
 		t.Errorf("got %v", err)
 	}
@@ -222,19 +233,29 @@ func TestMediaOptionsAreChecked(t *testing.T) {
 	if _, err = provider.New(context.Background(), o); !errors.Is(err, provider.ErrBadOptions) {
 		t.Errorf("negative time: %v", err)
 	}
+	o.MaxMedia, o.MediaRetention, o.MediaKey = 10, 0, [provider.MediaKeySize]byte{}
+	if _, err = provider.New(context.Background(), o); !errors.Is(err, provider.ErrBadOptions) {
+		t.Errorf("no key: %v", err)
+	}
+	for _, room := range [][2]int64{{9, 0}, {0, 9}, {-1, 0}, {10, -1}} {
+		o.MediaKey[0], o.MediaPerOwner, o.MediaInAll = 1, room[0], room[1]
+		if _, err = provider.New(context.Background(), o); !errors.Is(err, provider.ErrBadOptions) {
+			t.Errorf("room for %d: %v", room, err)
+		}
+	}
 }
 
 func TestFilesArePutFetchedAndSweptAtTheSameTime(t *testing.T) {
 	dir := t.TempDir()
 	store, err := provider.NewDirStore(dir)
 	check(t, err)
-	p := hostIn(t, store)
+	p, sweeper := hostIn(t, store), hostUntil(t, store, time.Now().Add(time.Hour))
 	var workers sync.WaitGroup
 	for worker := range 4 {
 		workers.Go(func() {
 			content := bytes.Repeat([]byte{byte(worker)}, 50_000)
 			for range 20 {
-				reference, err := p.PutMedia(context.Background(), func(w io.Writer) error {
+				reference, err := p.PutMedia(context.Background(), "alice", func(w io.Writer) error {
 					_, err := w.Write(content)
 					return err
 				})
@@ -251,14 +272,14 @@ func TestFilesArePutFetchedAndSweptAtTheSameTime(t *testing.T) {
 		})
 		workers.Go(func() {
 			for range 20 {
-				if _, err := store.Sweep(context.Background(), time.Now().Add(time.Hour)); err != nil {
+				if _, err := sweeper.SweepMedia(context.Background()); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	workers.Wait()
-	_, err = store.Sweep(context.Background(), time.Now().Add(time.Hour))
+	_, err = sweeper.SweepMedia(context.Background())
 	check(t, err)
 	if found := names(t, dir); len(found) != 0 {
 		t.Errorf("left: %q", found)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 const (
@@ -80,30 +79,30 @@ func (s *DirStore) Open(_ context.Context, reference MediaReference) (io.ReadSee
 	return file, nil
 }
 
-// Sweep implements [MediaStore]. It leaves alone what is not named like a file of the store. What cannot be removed does
-// not keep it from the rest; the first error is returned. A file system that skips entries while others are removed
-// only makes them wait for the next time.
-func (s *DirStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
-	err = s.each(ctx, func(entry fs.DirEntry) error {
-		if _, err := ParseMediaReference(entry.Name()); err != nil {
+// Each implements [MediaStore]. It leaves alone what is not named like a file of the store. What cannot be looked at does
+// not keep it from the rest; the first error is returned.
+func (s *DirStore) Each(ctx context.Context, do func(MediaFile) error) error {
+	return s.each(ctx, func(entry fs.DirEntry) error {
+		reference, err := ParseMediaReference(entry.Name())
+		if err != nil {
 			return nil
 		}
 		info, err := entry.Info()
-		if err == nil && !info.ModTime().Before(before) {
-			return nil
-		}
-		if err == nil {
-			err = os.Remove(filepath.Join(s.dir, entry.Name()))
-		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // another sweep was faster
+			return nil // removed meanwhile
 		} else if err != nil {
 			return err
 		}
-		removed++
-		return nil
+		return do(MediaFile{Reference: reference, Size: info.Size(), Committed: info.ModTime()})
 	})
-	return removed, err
+}
+
+// Remove implements [MediaStore].
+func (s *DirStore) Remove(_ context.Context, reference MediaReference) error {
+	if err := os.Remove(s.path(reference)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nameless(err)
+	}
+	return nil
 }
 
 // each calls do for every entry until ctx ends. It returns the first error, without names.

@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -170,7 +169,7 @@ func (g giant) Open(context.Context, provider.MediaReference) (io.ReadSeekCloser
 	return giantFile{io.NewSectionReader(zerosAt{}, 0, g.size)}, nil
 }
 
-func (giant) Sweep(context.Context, time.Time) (int, error) { return 0, nil }
+func (giant) Each(context.Context, func(provider.MediaFile) error) error { return nil }
 
 func (giantFile) Close() error { return nil }
 

@@ -39,6 +39,11 @@ type Options struct {
 	MaxMedia int64
 	// MediaRetention is how long files are kept. Default [DefaultMediaRetention].
 	MediaRetention time.Duration
+	// MediaPerOwner and MediaInAll are how many bytes of one owner, and of all, may wait at the same time; 0 is no limit. A
+	// file of MaxMedia must fit.
+	MediaPerOwner, MediaInAll int64
+	// MediaKey keeps secret whose a file is. It must be set if Media is, and stay the same.
+	MediaKey [MediaKeySize]byte
 	// Pushers are the gatekeepers that may wake users. Those of others are refused; without any there is no push.
 	Pushers []Pusher
 	// Wake is called by Serve when something waits for a user at a gatekeeper, for one user at a time. The user is a Matrix
@@ -66,6 +71,7 @@ type Provider struct {
 	integrators    map[string]uint16 // by audience
 	keys           *keyKeeper
 	media          MediaStore // or nil
+	stock          *mediaStock
 	maxMedia       int64
 	mediaRetention time.Duration
 	pushes         *pushVerifier // or nil
@@ -83,6 +89,7 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 		domain:         options.Domain,
 		integrators:    make(map[string]uint16, len(options.Audiences)),
 		media:          options.Media,
+		stock:          newMediaStock(options),
 		maxMedia:       options.MaxMedia,
 		mediaRetention: cmp.Or(options.MediaRetention, DefaultMediaRetention),
 		waker:          newWaker(options.Wake),
@@ -117,8 +124,8 @@ func (p *Provider) setUp(options Options) error {
 	if options.Keys == nil {
 		return fmt.Errorf("%w: there is no store for the signing keys", ErrBadOptions)
 	}
-	if p.media != nil && (p.maxMedia <= 0 || p.mediaRetention <= 0) {
-		return fmt.Errorf("%w: hosted files need a largest size and a time to be kept", ErrBadOptions)
+	if err = p.checkMedia(options); err != nil {
+		return err
 	}
 	for _, audience := range options.Audiences {
 		if audience.Name == "" || len(audience.Name) > maxNameLength {
@@ -130,6 +137,23 @@ func (p *Provider) setUp(options Options) error {
 		p.integrators[audience.Name] = audience.Integrator
 	}
 	return p.setUpPushes(options)
+}
+
+func (p *Provider) checkMedia(options Options) error {
+	switch {
+	case p.media == nil:
+		return nil
+	case p.maxMedia <= 0 || p.mediaRetention <= 0:
+		return fmt.Errorf("%w: hosted files need a largest size and a time to be kept", ErrBadOptions)
+	case options.MediaKey == [MediaKeySize]byte{}:
+		return fmt.Errorf("%w: hosted files need a key", ErrBadOptions)
+	}
+	for _, limit := range []int64{options.MediaPerOwner, options.MediaInAll} {
+		if limit != 0 && limit < p.maxMedia {
+			return fmt.Errorf("%w: a hosted file of the largest size would never fit", ErrBadOptions)
+		}
+	}
+	return nil
 }
 
 func (p *Provider) setUpPushes(options Options) (err error) {

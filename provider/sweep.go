@@ -8,8 +8,7 @@ import (
 // sweepInterval is how often files that are too old are looked for.
 const sweepInterval = time.Hour
 
-// sweepMedia removes files that are too old, at once and then every hour until ctx ends. The store knows their ages, so
-// restarts do not prolong them.
+// sweepMedia removes files that are too old, at once and then every hour until ctx ends.
 func (p *Provider) sweepMedia(ctx context.Context) {
 	if p.media == nil {
 		return
@@ -17,7 +16,7 @@ func (p *Provider) sweepMedia(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {
-		removed, err := p.media.Sweep(ctx, p.now().Add(-p.mediaRetention))
+		removed, err := p.SweepMedia(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -31,7 +31,7 @@ func TestSweepTakesWhatIsOlder(t *testing.T) {
 		check(t, file.Close())
 		check(t, os.Chtimes(path, at, at))
 	}
-	removed, err := store.Sweep(context.Background(), noon)
+	removed, err := hostUntil(t, store, noon).SweepMedia(context.Background())
 	if err != nil || removed != 1 {
 		t.Errorf("removed %d, %v", removed, err)
 	}
@@ -54,7 +54,7 @@ func TestFileThatCannotBeSweptDoesNotKeepTheRest(t *testing.T) {
 	for range 3 {
 		put(t, p, nil)
 	}
-	removed, err := store.Sweep(context.Background(), time.Now().Add(time.Hour))
+	removed, err := hostUntil(t, store, time.Now().Add(time.Hour)).SweepMedia(context.Background())
 	if err == nil || removed != 3 {
 		t.Errorf("removed %d, %v", removed, err)
 	}
@@ -67,7 +67,7 @@ func TestSweepEndsWithItsContext(t *testing.T) {
 	put(t, hostIn(t, store), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	removed, err := store.Sweep(ctx, time.Now().Add(time.Hour))
+	removed, err := hostUntil(t, store, time.Now().Add(time.Hour)).SweepMedia(ctx)
 	if !errors.Is(err, context.Canceled) || removed != 0 {
 		t.Errorf("removed %d, %v", removed, err)
 	}
@@ -81,7 +81,7 @@ func TestFileThatIsSweptWhileItIsFetchedIsStillWhole(t *testing.T) {
 	file, err := store.Open(context.Background(), reference)
 	check(t, err)
 	defer file.Close()
-	_, err = store.Sweep(context.Background(), time.Now().Add(time.Hour))
+	_, err = hostUntil(t, store, time.Now().Add(time.Hour)).SweepMedia(context.Background())
 	check(t, err)
 	read := make([]byte, 20)
 	if n, err := file.Read(read); err != nil || string(read[:n]) != "ciphertext" {
@@ -92,24 +92,39 @@ func TestFileThatIsSweptWhileItIsFetchedIsStillWhole(t *testing.T) {
 	}
 }
 
-// sweptStore notes when it is swept and how far.
+// sweptStore notes when it is swept, and has one file that is too old and one that is not.
 type sweptStore struct {
 	provider.MediaStore
-	mu     sync.Mutex
-	before []time.Time
+	retention time.Duration
+	mu        sync.Mutex
+	swept     []time.Time
+	removed   []provider.MediaReference
 }
 
-func (s *sweptStore) Sweep(_ context.Context, before time.Time) (int, error) {
+var tooOld, notYet = provider.MediaReference{1}, provider.MediaReference{2}
+
+func (s *sweptStore) Each(_ context.Context, do func(provider.MediaFile) error) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = append(s.before, before)
-	return 0, errors.New("not today") // which must not end the sweeper
+	s.swept = append(s.swept, time.Now())
+	s.mu.Unlock()
+	limit := time.Now().Add(-s.retention)
+	return errors.Join(
+		do(provider.MediaFile{Reference: tooOld, Committed: limit.Add(-1)}), do(provider.MediaFile{Reference: notYet, Committed: limit}),
+		errors.New("not today"), // which must not end the sweeper
+	)
 }
 
-func (s *sweptStore) swept() []time.Time {
+func (s *sweptStore) Remove(_ context.Context, reference provider.MediaReference) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.before)
+	s.removed = append(s.removed, reference)
+	return nil
+}
+
+func (s *sweptStore) seen() (swept []time.Time, removed []provider.MediaReference) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.swept), slices.Clone(s.removed)
 }
 
 // silence is a listener that nobody calls.
@@ -122,9 +137,9 @@ func (s silence) Close() error              { close(s.closed); return nil }
 func TestServerSweepsAtItsStartAndEveryHour(t *testing.T) {
 	keys := sharedKeys()
 	synctest.Test(t, func(t *testing.T) {
-		store := &sweptStore{}
+		store := &sweptStore{retention: 5 * 24 * time.Hour}
 		o := options(t, keys)
-		o.Media, o.MaxMedia, o.MediaRetention, o.Now = store, 1, 5*24*time.Hour, nil
+		o.Media, o.MaxMedia, o.MediaRetention, o.Now = store, 1, store.retention, nil
 		p, err := provider.New(t.Context(), o)
 		check(t, err)
 		start := time.Now()
@@ -133,18 +148,22 @@ func TestServerSweepsAtItsStartAndEveryHour(t *testing.T) {
 		go func() { ended <- p.Serve(ctx, silence{make(chan struct{})}) }()
 		synctest.Wait()
 		for hour := range 4 {
-			if swept := store.swept(); len(swept) != hour+1 || !swept[hour].Equal(start.Add(time.Duration(hour)*time.Hour-o.MediaRetention)) {
+			swept, removed := store.seen()
+			if len(swept) != hour+1 || !swept[hour].Equal(start.Add(time.Duration(hour)*time.Hour)) {
 				t.Errorf("after %d hours: %v", hour, swept)
+			}
+			if len(removed) != hour+1 || slices.Contains(removed, notYet) {
+				t.Errorf("after %d hours %d files are removed", hour, len(removed))
 			}
 			time.Sleep(time.Hour) // of the bubble's clock
 			synctest.Wait()
 		}
 		cancel()
 		check(t, <-ended)
-		swept := len(store.swept())
+		before, _ := store.seen()
 		time.Sleep(2 * time.Hour)
-		if got := len(store.swept()); got != swept {
-			t.Errorf("swept %d times after the end", got-swept)
+		if after, _ := store.seen(); len(after) != len(before) {
+			t.Errorf("swept %d times after the end", len(after)-len(before))
 		}
 	})
 }

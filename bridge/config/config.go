@@ -159,4 +159,7 @@ type Limits struct {
 	LoginsPerUser  int `yaml:"logins_per_user"`
 	FileMiB        int `yaml:"file_mib"`
 	Transfers      int `yaml:"transfers"`
+	// MediaUserMiB and MediaTotalMiB bound the hosted files, of an enlistment and in all; 0 is no limit.
+	MediaUserMiB  int `yaml:"media_user_mib"`
+	MediaTotalMiB int `yaml:"media_total_mib"`
 }

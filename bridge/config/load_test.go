@@ -50,7 +50,7 @@ func TestDefaultsAreThoseOfTheExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg.Public.MediaDir != "/etc/postern/media" || cfg.Public.MediaDays != 30 || cfg.FFmpeg != "ffmpeg" ||
-		cfg.Limits.FileMiB != 100 || cfg.Limits.Transfers != 4 {
+		cfg.Limits.FileMiB != 100 || cfg.Limits.Transfers != 4 || cfg.Limits.MediaUserMiB != 1024 || cfg.Limits.MediaTotalMiB != 10240 {
 		t.Errorf("defaults for files: %+v %q %+v", cfg.Public, cfg.FFmpeg, cfg.Limits)
 	}
 	if proxies, err := cfg.Public.Proxies(); err != nil || fmt.Sprint(proxies) != "[127.0.0.1/32 ::1/128]" {
@@ -154,6 +154,10 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"proxy by name", replace("public:", "public:\n    trusted_proxies: [10.0.0.0/8, localhost]"), nil, "public.trusted_proxies[1] is not an address"},
 		{"files of no size", complete + "limits:\n    file_mib: 0\n", nil, "limits.file_mib is 0: write a number from 1 to 2048"},
 		{"files too large", complete + "limits:\n    file_mib: 2049\n", nil, "limits.file_mib is 2049"},
+		{"less room than a file has", complete + "limits:\n    media_total_mib: 99\n", nil, "c.yaml:21: limits.media_total_mib is 99, less than one file may have: write at least 100"},
+		{"a user with less room than a file", complete + "limits:\n    file_mib: 2000\n", nil, "limits.media_user_mib is 1024, less than one file"},
+		{"negative room", complete + "limits:\n    media_user_mib: -1\n", nil, "limits.media_user_mib is -1: write a number from 0"},
+		{"a user with more room than all", complete + "limits:\n    media_total_mib: 500\n", nil, "limits.media_user_mib is more than limits.media_total_mib"},
 		{"no transfers", complete + "limits:\n    transfers: 0\n", nil, "limits.transfers is 0: write a number from 1 to 64"},
 		{"too many transfers", complete + "limits:\n    transfers: 65\n", nil, "limits.transfers is 65"},
 		{"two part version", replace("1.0.3", "'1.0'"), nil, "gatekeepers[0].protocol_version is not a version"},

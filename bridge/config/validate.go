@@ -107,6 +107,7 @@ func (c *Config) validate(name string, lines map[string]int) error {
 	check.between("limits.logins_per_user", c.Limits.LoginsPerUser, 0, 1000)
 	check.between("limits.file_mib", c.Limits.FileMiB, 1, 2048)
 	check.between("limits.transfers", c.Limits.Transfers, 1, 64)
+	c.checkHosting(check)
 	return errors.Join(check.problems...)
 }
 
@@ -177,8 +178,6 @@ func (c *Config) checkStorage(check *checker) {
 	if c.Public.Listen == c.Appservice.Listen {
 		check.add("public.listen", "is the same as appservice.listen", "give the partner server an address of its own")
 	}
-	check.required("public.media_dir", c.Public.MediaDir, "write the name of a folder, such as media")
-	check.between("public.media_days", c.Public.MediaDays, 1, 90)
 	for i, proxy := range c.Public.TrustedProxies {
 		if _, err := parseNetwork(proxy); err != nil {
 			check.add(fmt.Sprintf("public.trusted_proxies[%d]", i), "is not an address", "write an IP address, or a network such as 172.16.0.0/12")

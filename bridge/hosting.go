@@ -1,0 +1,40 @@
+package bridge
+
+import (
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"postern/bridge/config"
+	"postern/database"
+	"postern/provider"
+)
+
+const (
+	// mediaOverhead is what encryption adds to a file at most, in bytes: the padding of AES-CBC and a MAC cut to 10 bytes [W].
+	mediaOverhead = 16 + 10
+	// mediaKeyPurpose is what the key is derived for that hides whose a hosted file is.
+	mediaKeyPurpose = "partner-server/hosted-files"
+)
+
+// mediaOwner is whom the partner server counts a file for: an enlistment.
+func mediaOwner(login networkid.UserLoginID) string { return string(login) }
+
+// setUpHosting says where and how the partner server hosts the files that users send.
+func setUpHosting(options *provider.Options, cfg *config.Config, key database.SecretKey) (err error) {
+	options.MediaKey = key.Derive(mediaKeyPurpose)
+	options.MaxMedia = int64(cfg.Limits.FileMiB)<<20 + mediaOverhead
+	options.MediaRetention = time.Duration(cfg.Public.MediaDays) * 24 * time.Hour
+	options.MediaPerOwner = roomFor(cfg.Limits.MediaUserMiB)
+	options.MediaInAll = roomFor(cfg.Limits.MediaTotalMiB)
+	options.Media, err = provider.NewDirStore(cfg.Public.MediaDir)
+	return err
+}
+
+// roomFor is a limit in bytes that a file of this size fits into encrypted, too; 0 stays no limit.
+func roomFor(mib int) int64 {
+	if mib == 0 {
+		return 0
+	}
+	return int64(mib)<<20 + mediaOverhead
+}
