@@ -61,6 +61,12 @@ type MediaStore interface {
 	Remove(ctx context.Context, reference MediaReference) error
 }
 
+// MediaCleaner is a [MediaStore] in which unfinished files can outlive the process that began them. Clean removes those that
+// cannot be finished any more. It is called now and then.
+type MediaCleaner interface {
+	Clean(ctx context.Context) error
+}
+
 // MediaFile is a file in a store.
 type MediaFile struct {
 	Reference MediaReference

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func NewDirStore(dir string) (*DirStore, error) {
 		if !strings.HasSuffix(entry.Name(), partSuffix) {
 			return nil
 		}
-		return os.Remove(filepath.Join(dir, entry.Name()))
+		return nameless(os.Remove(filepath.Join(dir, entry.Name())))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("failed to clean up the folder for hosted files: %w", err)
@@ -82,7 +83,8 @@ func (s *DirStore) Open(_ context.Context, reference MediaReference) (io.ReadSee
 // Each implements [MediaStore]. It leaves alone what is not named like a file of the store. What cannot be looked at does
 // not keep it from the rest; the first error is returned.
 func (s *DirStore) Each(ctx context.Context, do func(MediaFile) error) error {
-	return s.each(ctx, func(entry fs.DirEntry) error {
+	var trouble error
+	err := s.each(ctx, func(entry fs.DirEntry) error {
 		reference, err := ParseMediaReference(entry.Name())
 		if err != nil {
 			return nil
@@ -91,10 +93,12 @@ func (s *DirStore) Each(ctx context.Context, do func(MediaFile) error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed meanwhile
 		} else if err != nil {
-			return err
+			trouble = cmp.Or(trouble, nameless(err))
+			return nil
 		}
 		return do(MediaFile{Reference: reference, Size: info.Size(), Committed: info.ModTime()})
 	})
+	return cmp.Or(err, trouble)
 }
 
 // Remove implements [MediaStore].
@@ -105,27 +109,26 @@ func (s *DirStore) Remove(_ context.Context, reference MediaReference) error {
 	return nil
 }
 
-// each calls do for every entry until ctx ends. It returns the first error, without names.
+// each calls do for every entry until ctx ends or do fails. Its errors are without names, apart from those of do.
 func (s *DirStore) each(ctx context.Context, do func(fs.DirEntry) error) error {
 	dir, err := os.Open(s.dir)
 	if err != nil {
 		return nameless(err)
 	}
 	defer dir.Close()
-	var first error
 	for {
 		entries, err := dir.ReadDir(dirBatch)
 		for _, entry := range entries {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := do(entry); err != nil && first == nil {
-				first = nameless(err)
+			if err := do(entry); err != nil {
+				return err
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return first
+			return nil
 		case err != nil:
 			return nameless(err)
 		}

@@ -25,10 +25,21 @@ func (p *Provider) sweepMedia(ctx context.Context) {
 		case removed > 0:
 			p.log.Info().Int("removed", removed).Msg("Hosted files that are too old were removed")
 		}
+		p.cleanMedia(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+func (p *Provider) cleanMedia(ctx context.Context) {
+	cleaner, ok := p.media.(MediaCleaner)
+	if !ok {
+		return
+	}
+	if err := cleaner.Clean(ctx); err != nil && ctx.Err() == nil {
+		p.log.Warn().Err(err).Msg("Failed to remove hosted files that were never finished")
 	}
 }
