@@ -8,6 +8,7 @@ import (
 	"postern/bridge/config"
 	"postern/database"
 	"postern/provider"
+	"postern/provider/s3store"
 )
 
 const (
@@ -27,8 +28,23 @@ func setUpHosting(options *provider.Options, cfg *config.Config, key database.Se
 	options.MediaRetention = time.Duration(cfg.Public.MediaDays) * 24 * time.Hour
 	options.MediaPerOwner = roomFor(cfg.Limits.MediaUserMiB)
 	options.MediaInAll = roomFor(cfg.Limits.MediaTotalMiB)
-	options.Media, err = provider.NewDirStore(cfg.Public.MediaDir)
+	options.Media, err = openMediaStore(cfg.Public)
 	return err
+}
+
+func openMediaStore(public config.Public) (provider.MediaStore, error) {
+	if public.MediaStore != config.StoreS3 {
+		return provider.NewDirStore(public.MediaDir)
+	}
+	return s3store.New(s3store.Options{
+		Endpoint:  public.S3.Endpoint,
+		Region:    public.S3.Region,
+		Bucket:    public.S3.Bucket,
+		AccessKey: public.S3.AccessKey,
+		SecretKey: public.S3.SecretKey,
+		Prefix:    public.S3.Prefix,
+		Insecure:  public.S3.Insecure,
+	})
 }
 
 // roomFor is a limit in bytes that a file of this size fits into encrypted, too; 0 stays no limit.

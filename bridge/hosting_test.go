@@ -8,6 +8,10 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/rclone/gofakes3"
+	"github.com/rclone/gofakes3/s3mem"
+
+	"postern/bridge/config"
 	"postern/provider"
 )
 
@@ -67,5 +71,39 @@ func TestDaemonKeepsTheQuotaOfAnEnlistmentOverARestart(t *testing.T) {
 	}
 	if err := put("wa-1"); err != nil {
 		t.Errorf("after the user's files were deleted: %v", err)
+	}
+}
+
+func TestDaemonHostsFilesInABucketAndStartsWithoutIt(t *testing.T) {
+	backend := s3mem.New()
+	if err := backend.CreateBucket(context.Background(), "files"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{"access": "secret"})).Server())
+	defer server.Close()
+	i := install(t)
+	i.close()
+	i.cfg.Public.MediaStore = config.StoreS3
+	i.cfg.Public.S3 = config.S3{
+		Endpoint: server.Listener.Addr().String(), Region: "us-east-1", Bucket: "files", AccessKey: "access", SecretKey: "secret",
+		Prefix: "postern/", Insecure: true,
+	}
+	i.open() // before the server answers
+	server.Start()
+	reference, err := i.daemon.PartnerServer().PutMedia(context.Background(), "wa-1", func(w io.Writer) error {
+		_, err := io.WriteString(w, "ciphertext")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = backend.HeadObject(context.Background(), "files", "postern/"+reference); err != nil {
+		t.Errorf("the object: %v", err)
+	}
+	i.restart()
+	w := httptest.NewRecorder()
+	i.daemon.PartnerServer().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, provider.MediaPath+reference, nil))
+	if w.Code != http.StatusOK || w.Body.String() != "ciphertext" {
+		t.Errorf("after a restart: status %d, %q", w.Code, w.Body)
 	}
 }

@@ -62,12 +62,33 @@ type Database struct {
 
 // Public is the partner server, the part that the gatekeepers' servers call.
 type Public struct {
-	Listen    string `yaml:"listen"`
-	URL       string `yaml:"url"`
-	MediaDir  string `yaml:"media_dir"`
-	MediaDays int    `yaml:"media_days"`
+	Listen     string     `yaml:"listen"`
+	URL        string     `yaml:"url"`
+	MediaStore MediaStore `yaml:"media_store"`
+	MediaDir   string     `yaml:"media_dir"`
+	S3         S3         `yaml:"s3"`
+	MediaDays  int        `yaml:"media_days"`
 	// TrustedProxies are addresses or networks, see Proxies.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+}
+
+// MediaStore is a kind of place for the files that users send.
+type MediaStore string
+
+const (
+	StoreDirectory MediaStore = "directory"
+	StoreS3        MediaStore = "s3"
+)
+
+// S3 is the bucket of [StoreS3].
+type S3 struct {
+	Endpoint  string `yaml:"endpoint"`
+	Region    string `yaml:"region"`
+	Bucket    string `yaml:"bucket"`
+	AccessKey string `yaml:"access_key"`
+	SecretKey string `yaml:"secret_key"`
+	Prefix    string `yaml:"prefix"`
+	Insecure  bool   `yaml:"insecure"`
 }
 
 // Proxies returns the trusted proxies as networks. The entry must have been validated.

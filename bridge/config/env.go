@@ -21,6 +21,8 @@ func (c *Config) overlayEnv(getenv func(string) string) error {
 		{"DOUBLE_PUPPET_AS_TOKEN", &c.DoublePuppet.ASToken},
 		{"PROVISIONING_SECRET", &c.Provisioning.SharedSecret},
 		{"DATABASE_URI", &c.Database.URI},
+		{"S3_ACCESS_KEY", &c.Public.S3.AccessKey},
+		{"S3_SECRET_KEY", &c.Public.S3.SecretKey},
 	}
 	for _, secret := range secrets {
 		name := envPrefix + secret.name

@@ -7,8 +7,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// thirdLevel is how keys below the second level are indented.
+const thirdLevel = "        "
+
 // Fill returns the example with some values replaced and all comments kept. values maps paths such as
-// "homeserver.domain" to what stands there instead; it fails on a path that the example does not have.
+// "homeserver.domain" to what stands there instead; it fails on a path that the example does not have. Keys below the
+// second level stay as they are.
 //
 // It works on text, because yaml.v3 can keep comments but not blank lines, and this file is made to be read.
 func Fill(values map[string]any) (string, error) {
@@ -17,7 +21,7 @@ func Fill(values map[string]any) (string, error) {
 	done := make(map[string]bool, len(values))
 	for line := range strings.Lines(example) {
 		key, _, isKey := strings.Cut(strings.TrimSpace(line), ":")
-		if !isKey || strings.HasPrefix(key, "#") {
+		if !isKey || strings.HasPrefix(key, "#") || strings.HasPrefix(line, thirdLevel) {
 			out.WriteString(line)
 			continue
 		}

@@ -49,7 +49,7 @@ func TestDefaultsAreThoseOfTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Public.MediaDir != "/etc/postern/media" || cfg.Public.MediaDays != 30 || cfg.FFmpeg != "ffmpeg" ||
+	if cfg.Public.MediaStore != config.StoreDirectory || cfg.Public.MediaDir != "/etc/postern/media" || cfg.Public.MediaDays != 30 || cfg.FFmpeg != "ffmpeg" ||
 		cfg.Limits.FileMiB != 100 || cfg.Limits.Transfers != 4 || cfg.Limits.MediaUserMiB != 1024 || cfg.Limits.MediaTotalMiB != 10240 {
 		t.Errorf("defaults for files: %+v %q %+v", cfg.Public, cfg.FFmpeg, cfg.Limits)
 	}
@@ -122,6 +122,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		}
 		return strings.Replace(complete, old, new, 1)
 	}
+	inS3 := func(bucket string) string { return replace("public:", "public:\n    media_store: s3\n    s3: "+bucket) }
 	tests := []struct {
 		name string
 		yaml string
@@ -158,6 +159,16 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"a user with less room than a file", complete + "limits:\n    file_mib: 2000\n", nil, "limits.media_user_mib is 1024, less than one file"},
 		{"negative room", complete + "limits:\n    media_user_mib: -1\n", nil, "limits.media_user_mib is -1: write a number from 0"},
 		{"a user with more room than all", complete + "limits:\n    media_total_mib: 500\n", nil, "limits.media_user_mib is more than limits.media_total_mib"},
+		{"unknown store", replace("public:", "public:\n    media_store: tape"), nil, "c.yaml:8: public.media_store is unknown: write directory or s3"},
+		{"a bucket that is not used", replace("public:", "public:\n    s3: {bucket: files}"), nil, "c.yaml:8: public.s3.bucket is set, but files are kept in a directory"},
+		{"bucket without a server", replace("public:", "public:\n    media_store: s3"), nil, "public.s3.endpoint is missing"},
+		{"bucket without a name", inS3("{endpoint: localhost, access_key: a, secret_key: b}"), nil, "public.s3.bucket is missing"},
+		{"bucket without keys", inS3("{endpoint: localhost, bucket: files}"), nil, "public.s3.secret_key is missing: write it, or set POSTERN_S3_SECRET_KEY"},
+		{"bucket's server as URL", inS3("{endpoint: 'https://s3.example.org', bucket: files, access_key: a, secret_key: b}"), nil, "c.yaml:9: public.s3.endpoint is a URL: write the host only"},
+		{"bucket's server with path", inS3("{endpoint: s3.example.org/files, bucket: files, access_key: a, secret_key: b}"), nil, "public.s3.endpoint is not a host"},
+		{"bucket with slash", inS3("{endpoint: localhost, bucket: files/x, access_key: a, secret_key: b}"), nil, "public.s3.bucket is not a bucket's name"},
+		{"prefix with slash before", inS3("{endpoint: localhost, bucket: files, access_key: a, secret_key: b, prefix: /x}"), nil, "public.s3.prefix is not usable"},
+		{"unknown key of the bucket", inS3("{endpiont: localhost}"), nil, "unknown key \"endpiont\""},
 		{"no transfers", complete + "limits:\n    transfers: 0\n", nil, "limits.transfers is 0: write a number from 1 to 64"},
 		{"too many transfers", complete + "limits:\n    transfers: 65\n", nil, "limits.transfers is 65"},
 		{"two part version", replace("1.0.3", "'1.0'"), nil, "gatekeepers[0].protocol_version is not a version"},
@@ -184,6 +195,19 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 				t.Errorf("error does not say %q:\n%v", test.want, err)
 			}
 		})
+	}
+}
+
+func TestBucketIsConfiguredWithItsSecretsInTheEnvironment(t *testing.T) {
+	text := strings.Replace(complete, "public:", "public:\n    media_store: s3\n    s3:\n        endpoint: localhost:9000\n        bucket: files\n        insecure: true", 1)
+	env := map[string]string{"POSTERN_S3_ACCESS_KEY": "access", "POSTERN_S3_SECRET_KEY": "hunter2"}
+	cfg, err := config.Parse("c.yaml", []byte(text), func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.S3{Endpoint: "localhost:9000", Bucket: "files", AccessKey: "access", SecretKey: "hunter2", Prefix: "postern/", Insecure: true}
+	if cfg.Public.S3 != want || cfg.Public.MediaStore != config.StoreS3 {
+		t.Errorf("got %+v", cfg.Public)
 	}
 }
 
