@@ -35,6 +35,9 @@ type Client struct {
 	enlistment *database.Enlistment
 	interop    *interop.Client
 
+	// suspended: the user has to declare to be in the EEA, and did not, or withdrew it.
+	suspended bool
+
 	// sending is held for reading while a message goes into the outbox, and for writing while ended is set: what is in
 	// the outbox after that was there before.
 	sending sync.RWMutex
@@ -64,7 +67,8 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 	if client.self, err = portal.OwnUserID(login.ID); err != nil {
 		return err
 	}
-	if entry := n.gatekeeper(gatekeeperID); entry != nil {
+	entry := n.gatekeeper(gatekeeperID)
+	if entry != nil {
 		client.gatekeeper = entry.Gatekeeper
 	}
 	client.enlistment, err = n.enlistments.ByLogin(ctx, string(login.ID))
@@ -75,6 +79,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
 		options.Complete = client.completeDraft
 		client.interop = interop.NewClient(options)
+		client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA()
 	}
 	login.Client = client
 	return nil
@@ -114,6 +119,8 @@ func (c *Client) gatekeeperName() string {
 // Connect implements bridgev2.NetworkAPI. It returns at once; the login connects when the starter lets it.
 func (c *Client) Connect(context.Context) {
 	switch {
+	case c.suspended:
+		c.login.BridgeState.Send(suspendedState(c.gatekeeperName()))
 	case c.interop != nil:
 		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
 		c.network.starter.add(c.start)
@@ -122,6 +129,8 @@ func (c *Client) Connect(context.Context) {
 	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
 		c.login.BridgeState.Send(endedState(c.gatekeeperName(), interop.ErrNotEnlisted))
 		c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
+	case c.enlistment != nil && c.enlistment.State == database.Leaving:
+		c.login.BridgeState.Send(leavingState(c.gatekeeperName()))
 	default:
 		c.login.BridgeState.Send(missingState(c.gatekeeperName()))
 	}
@@ -160,15 +169,12 @@ func (c *Client) Disconnect() {
 
 // IsLoggedIn implements bridgev2.NetworkAPI: the user is enlisted as far as we know. Messages are taken while the chat
 // channel is down, they wait in the outbox.
-func (c *Client) IsLoggedIn() bool { return c.interop != nil && !c.ended.Load() }
+func (c *Client) IsLoggedIn() bool { return c.interop != nil && !c.suspended && !c.ended.Load() }
 
 // serves tells whether the client is at work for the account.
 func (c *Client) serves(account database.AccountID) bool {
 	return c.IsLoggedIn() && c.enlistment.Account == account
 }
-
-// LogoutRemote implements bridgev2.NetworkAPI.
-func (c *Client) LogoutRemote(ctx context.Context) { c.network.leave(ctx, c) }
 
 // IsThisUser implements bridgev2.NetworkAPI.
 func (c *Client) IsThisUser(_ context.Context, user networkid.UserID) bool { return user == c.self }

@@ -13,6 +13,10 @@ import (
 func (d *Daemon) addCommands() {
 	d.bridge.Commands.(*commands.Processor).AddHandlers(
 		d.retryCommand(),
+		d.logoutCommand(),
+		d.eraseCommand(),
+		d.exportCommand(),
+		d.eeaCommand(),
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) {
 				if ce.User.MXID.Homeserver() != d.cfg.Homeserver.Domain {

@@ -96,6 +96,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
 		HTTPClient:   newInteropHTTPClient(),
 
+		OnLeave:       OnLeave(d.cfg.OnLeave),
 		CommandPrefix: d.cfg.CommandPrefix,
 		MaxFile:       int64(d.cfg.Limits.FileMiB) << 20,
 		Transfers:     d.cfg.Limits.Transfers,
@@ -203,12 +204,16 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.bridge.StartConnectors(ctx); err != nil {
 		return startError(err)
 	}
+	if err := d.network.eraseUnusedContacts(ctx); err != nil {
+		return err
+	}
 	// What belongs to logins runs until they are disconnected, not until ctx ends.
 	life := context.WithoutCancel(ctx)
 	if err := d.bridge.StartLogins(life); err != nil {
 		return fmt.Errorf("failed to start the logins: %w", err)
 	}
 	d.network.resume(life)
+	d.network.spawn(d.network.watchLeaving)
 	d.bridge.PostStart(life)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/consent"
 	"postern/database"
 	"postern/interop"
 	"postern/portal"
@@ -33,10 +34,10 @@ const (
 //  3. its answer, as "enlisted";
 //  4. bridgev2's login, which is made from 3 at the next start if it is missing.
 //
-// consentAt is when the user said yes.
-func (n *Network) enlist(ctx context.Context, user *bridgev2.User, gatekeeper *interop.Gatekeeper, consentAt time.Time) (*bridgev2.UserLogin, error) {
+// given is what the user said yes to.
+func (n *Network) enlist(ctx context.Context, user *bridgev2.User, gatekeeper *interop.Gatekeeper, given answers) (*bridgev2.UserLogin, error) {
 	defer n.enlisting.WithLock(enlistmentKey{gatekeeper.ID, user.MXID})()
-	enlistment, err := n.findOrCreate(ctx, user.MXID, gatekeeper, consentAt)
+	enlistment, err := n.findOrCreate(ctx, user.MXID, gatekeeper, given)
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +46,25 @@ func (n *Network) enlist(ctx context.Context, user *bridgev2.User, gatekeeper *i
 
 // findOrCreate returns the enlistment to go on with. One that ended, or was about to, makes place for a new one.
 func (n *Network) findOrCreate(
-	ctx context.Context, user id.UserID, gatekeeper *interop.Gatekeeper, consentAt time.Time,
+	ctx context.Context, user id.UserID, gatekeeper *interop.Gatekeeper, given answers,
 ) (*database.Enlistment, error) {
 	enlistment, err := n.enlistments.Find(ctx, gatekeeper.ID, user.String())
-	if err == nil && (enlistment.State == database.Enlisting || enlistment.State == database.Enlisted) {
-		return enlistment, nil
-	} else if err == nil {
-		err = n.enlistments.Delete(ctx, enlistment.Account)
-	} else if errors.Is(err, database.ErrNoEnlistment) {
+	switch {
+	case errors.Is(err, database.ErrNoEnlistment):
 		err = nil
+	case err != nil:
+	case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted:
+		if !given.eeaAt.IsZero() {
+			err = n.enlistments.Declare(ctx, enlistment.Account, consent.Current(consent.EEA), given.eeaAt)
+		}
+		return enlistment, err
+	case enlistment.State == database.Leaving:
+		// What the user wanted to be erased is erased. New keys take the place of the old ones at the gatekeeper.
+		if err = n.eraseChats(ctx, enlistment); err == nil {
+			err = n.enlistments.Delete(ctx, enlistment.Account)
+		}
+	default: // the chats of one who lapsed go on in their rooms
+		err = n.enlistments.Delete(ctx, enlistment.Account)
 	}
 	if err != nil {
 		return nil, err
@@ -63,8 +74,11 @@ func (n *Network) findOrCreate(
 		UserID:         user.String(),
 		Keys:           interop.NewKeys(),
 		State:          database.Enlisting,
-		ConsentVersion: consentVersion,
-		ConsentAt:      consentAt,
+		ConsentVersion: consent.Current(consent.Enlist),
+		ConsentAt:      given.consentAt,
+	}
+	if !given.eeaAt.IsZero() {
+		enlistment.EEAVersion, enlistment.EEAAt = consent.Current(consent.EEA), given.eeaAt
 	}
 	if err = n.enlistments.Create(ctx, enlistment); err != nil {
 		return nil, err
@@ -130,12 +144,11 @@ func (n *Network) resume(ctx context.Context) {
 	}
 	for _, enlistment := range enlistments {
 		entry := n.gatekeeper(enlistment.Gatekeeper)
-		if entry == nil {
-			continue // the admin took it out; its users are told by their login's state
-		}
 		switch {
 		case enlistment.State == database.Leaving:
-			n.spawn(func(ctx context.Context) { n.leaveLater(ctx, enlistment, entry.Gatekeeper) })
+			n.goOnLeaving(enlistment)
+		case entry == nil:
+			// The admin took it out; its users are told by their login's state.
 		case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted && !n.hasLogin(enlistment):
 			n.spawn(func(ctx context.Context) { n.enlistLater(ctx, enlistment, entry.Gatekeeper) })
 		}

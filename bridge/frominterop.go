@@ -253,9 +253,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.login.BridgeState.Send(disconnectedState(c.gatekeeperName(), evt.Err))
 	case *interop.Ended:
 		c.settle()
-		c.sending.Lock()
-		c.ended.Store(true)
-		c.sending.Unlock()
+		c.end()
 		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
 		c.login.BridgeState.Send(endedState(c.gatekeeperName(), evt.Err))
 		if errors.Is(evt.Err, interop.ErrNotEnlisted) {

@@ -18,6 +18,7 @@ const (
 	stateReplaced    status.BridgeStateErrorCode = "postern-replaced"
 	stateToken       status.BridgeStateErrorCode = "postern-token-refused"
 	stateRemoved     status.BridgeStateErrorCode = "postern-gatekeeper-removed"
+	stateSuspended   status.BridgeStateErrorCode = "postern-eea-declaration-missing"
 	stateEnded       status.BridgeStateErrorCode = "postern-ended"
 )
 
@@ -87,6 +88,25 @@ func removedState(gatekeeper string) status.BridgeState {
 		StateEvent: status.StateUnknownError,
 		Error:      stateRemoved,
 		Message:    fmt.Sprintf("The administrator of this bridge took %s out of its configuration.", gatekeeper),
+	}
+}
+
+// suspendedState is what a user is told who has to declare to be in the EEA. bridgev2 shows the message of this kind of state
+// also to who writes into a chat.
+func suspendedState(gatekeeper string) status.BridgeState {
+	return status.BridgeState{
+		StateEvent: status.StateBadCredentials,
+		Error:      stateSuspended,
+		Message: fmt.Sprintf("Your chats on %s are suspended: you have not declared to live in the European Economic Area, or withdrew that. "+
+			"If you do live there, write `eea confirm`.", gatekeeper),
+	}
+}
+
+// leavingState is what a user is told who leaves while something is left to be done.
+func leavingState(gatekeeper string) status.BridgeState {
+	return status.BridgeState{
+		StateEvent: status.StateLoggedOut,
+		Message:    fmt.Sprintf("You are leaving %s.", gatekeeper),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"postern/database"
 	"postern/interop"
 )
 
@@ -16,7 +15,7 @@ const lapseBatch = 100
 // lapse notes that the gatekeeper does not know the user any more. The messages that still wait are given up beside that,
 // by the next run if this one ends before.
 func (c *Client) lapse(ctx context.Context) {
-	if err := c.network.enlistments.SetState(ctx, c.enlistment.Account, database.Lapsed); err != nil {
+	if err := c.network.enlistments.MarkLapsed(ctx, c.enlistment.Account); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to note that an enlistment has ended")
 	}
 	c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })

@@ -3,125 +3,225 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
-	"postern/interop"
+	"postern/portal"
 )
 
-// leaveTimeout bounds one try to leave, connecting included.
-const leaveTimeout = time.Minute
+// A user leaves in steps. Each can be repeated, and what is done is stored, so that after a kill the next start goes on:
+//
+//  1. the enlistment is marked as leaving, from where there is no way back;
+//  2. the gatekeeper is told, and that it knows is stored;
+//  3. the chats end, one after the other: the room is left, the rows are deleted; then the login goes, and hosted files;
+//  4. the enlistment is deleted, and with it the keys.
+//
+// A gatekeeper that cannot be told now does not hold up step 3, only the keys stay until it knows. A homeserver that is
+// away does not hold up step 2.
 
-// leave tells the gatekeeper that the user is gone and erases the keys. The enlistment is marked first; if the
-// gatekeeper cannot be told now, that is tried again, also after a restart, and the keys stay until it knows.
-func (n *Network) leave(ctx context.Context, client *Client) {
-	log := zerolog.Ctx(ctx)
-	if client.enlistment == nil {
-		return
+const (
+	// leaveTimeout bounds one try to tell the gatekeeper.
+	leaveTimeout = time.Minute
+	// leavingPoll is how often to look for users whom someone else marked, with `postern erase`.
+	leavingPoll = 20 * time.Second
+)
+
+// MediaEraser is the part of the partner server that forgets a user's files.
+type MediaEraser interface {
+	// ForgetMedia deletes the hosted files of an owner, who is named by the login's id.
+	ForgetMedia(ctx context.Context, owner string) error
+}
+
+// errSuperseded: somebody else finished leaving, or the user enlisted again, which erased the old chats.
+var errSuperseded = errors.New("the enlistment is gone already")
+
+// leave marks the enlistment and returns; the rest is done beside that, and the user is told of its outcome.
+func (n *Network) leave(ctx context.Context, enlistment *database.Enlistment) error {
+	if err := n.enlistments.MarkLeaving(ctx, enlistment.Account); err != nil {
+		return fmt.Errorf("failed to note that a user leaves: %w", err)
 	}
-	defer n.enlisting.WithLock(enlistmentKey{client.enlistment.Gatekeeper, id.UserID(client.enlistment.UserID)})()
-	account := client.enlistment.Account
-	if err := n.enlistments.SetState(ctx, account, database.Leaving); err != nil && !errors.Is(err, database.ErrNoEnlistment) {
-		log.Err(err).Msg("Failed to note that the user leaves")
-	}
-	if client.interop == nil {
-		if err := n.enlistments.Delete(ctx, account); err != nil {
-			log.Err(err).Msg("Failed to erase an enlistment")
+	n.goOnLeaving(enlistment)
+	return nil
+}
+
+// watchLeaving looks for users who want out until ctx ends.
+func (n *Network) watchLeaving(ctx context.Context) {
+	for ctx.Err() == nil {
+		enlistments, err := n.enlistments.Leaving(ctx)
+		if err != nil && ctx.Err() == nil {
+			n.log.Err(err).Msg("Failed to look for users who leave")
 		}
-		return
-	}
-	tryCtx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	err := client.interop.Leave(tryCtx)
-	cancel()
-	client.Disconnect()
-	if err != nil && !errors.Is(err, interop.ErrNotEnlisted) {
-		log.Err(err).Msg("Failed to tell the gatekeeper that the user left, trying again later")
-		enlistment, gatekeeper := client.enlistment, client.gatekeeper
-		n.spawn(func(ctx context.Context) { n.leaveLater(ctx, enlistment, gatekeeper) })
-		return
-	}
-	if err = n.enlistments.Delete(ctx, account); err != nil {
-		log.Err(err).Msg("Failed to erase an enlistment")
+		for _, enlistment := range enlistments {
+			n.goOnLeaving(enlistment)
+		}
+		pause(ctx, leavingPoll)
 	}
 }
 
-// leaveLater connects only to say goodbye, until that has worked.
-func (n *Network) leaveLater(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) {
-	log := n.log.With().Str("login_id", enlistment.Login).Logger()
-	ctx = log.WithContext(ctx)
-	for ctx.Err() == nil {
-		err := n.leaveOnce(ctx, enlistment, gatekeeper)
-		if err == nil {
-			log.Info().Msg("The gatekeeper knows that the user left")
+// goOnLeaving does what is left to do for a user who is marked, in a goroutine of its own and only one for each. It is
+// tried until it has worked.
+func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
+	n.spawn(func(ctx context.Context) {
+		if _, busy := n.leaving.LoadOrStore(enlistment.Account, true); busy {
 			return
 		}
-		log.Err(err).Msg("Failed to tell the gatekeeper that a user left")
-		pause(ctx, unfinishedRetry)
-	}
+		defer n.leaving.Delete(enlistment.Account)
+		log := n.log.With().Str("login_id", enlistment.Login).Str("user_id", enlistment.UserID).Logger()
+		ctx = log.WithContext(ctx)
+		for try := 0; ctx.Err() == nil; try++ {
+			err := n.leaveOnce(ctx, enlistment.Account, keyOf(enlistment))
+			switch {
+			case errors.Is(err, errSuperseded):
+				return
+			case err == nil:
+				log.Info().Msg("A user left, all is erased")
+				n.tell(ctx, id.UserID(enlistment.UserID), textLeft(n.gatekeeperName(enlistment.Gatekeeper), n.gatekeeper(enlistment.Gatekeeper) != nil))
+				return
+			case ctx.Err() != nil:
+				return
+			}
+			log.Err(err).Msg("A user leaves, and something is left to be done")
+			if try == 0 {
+				n.tell(ctx, id.UserID(enlistment.UserID), textLeaving(n.gatekeeperName(enlistment.Gatekeeper), err))
+			}
+			pause(ctx, unfinishedRetry)
+		}
+	})
 }
 
-func (n *Network) leaveOnce(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
-	defer n.enlisting.WithLock(enlistmentKey{gatekeeper.ID, id.UserID(enlistment.UserID)})()
-	current, err := n.enlistments.Find(ctx, gatekeeper.ID, enlistment.UserID)
-	if errors.Is(err, database.ErrNoEnlistment) || (err == nil && (current.Account != enlistment.Account || current.State != database.Leaving)) {
-		return nil // the user enlisted again, which replaced the old keys
+// farewellError: the gatekeeper could not be told.
+type farewellError struct{ cause error }
+
+func (e *farewellError) Error() string {
+	return "failed to tell the gatekeeper that a user left: " + e.cause.Error()
+}
+func (e *farewellError) Unwrap() error { return e.cause }
+
+// leaveOnce does all steps that can be done now. nil means that nothing is left.
+func (n *Network) leaveOnce(ctx context.Context, account database.AccountID, key enlistmentKey) error {
+	defer n.enlisting.WithLock(key)()
+	enlistment, err := n.enlistments.Find(ctx, key.gatekeeper, key.user.String())
+	if errors.Is(err, database.ErrNoEnlistment) || (err == nil && (enlistment.Account != account || enlistment.State != database.Leaving)) {
+		return errSuperseded
 	} else if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	err = n.farewell(ctx, current, gatekeeper)
-	if err != nil && !errors.Is(err, interop.ErrNotEnlisted) {
+	n.endClient(ctx, enlistment)
+	var problems []error
+	if entry := n.gatekeeper(enlistment.Gatekeeper); entry != nil && !enlistment.Told {
+		if err = n.farewell(ctx, enlistment, entry.Gatekeeper); err == nil {
+			err = n.enlistments.MarkTold(ctx, account)
+		}
+		if err != nil {
+			problems = append(problems, &farewellError{err})
+		}
+	} // one that is not in the config any more cannot be told: it forgets the user after 30 days
+	if err = n.eraseChats(ctx, enlistment); err != nil {
+		problems = append(problems, err)
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	return n.enlistments.Delete(ctx, account)
+}
+
+// eraseChats is step 3: all that is personal but the enlistment itself. The enlistment's lock is held.
+func (n *Network) eraseChats(ctx context.Context, enlistment *database.Enlistment) error {
+	// A user who lapsed and did not finish enlisting again has a login that the enlistment does not name.
+	logins, err := n.loginsAt(ctx, id.UserID(enlistment.UserID), enlistment.Gatekeeper)
+	if err != nil {
 		return err
 	}
-	return n.enlistments.Delete(ctx, current.Account)
-}
-
-// farewell connects with nobody to hand messages to: what still waits is not acknowledged, and dropped by the
-// gatekeeper with the account.
-func (n *Network) farewell(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
-	handler := newFarewell()
-	client := interop.NewClient(n.clientOptions(enlistment, gatekeeper, handler, *zerolog.Ctx(ctx)))
-	client.Start()
-	defer func() {
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disconnectTimeout)
-		defer cancel()
-		_ = client.Stop(stopCtx)
-	}()
-	select {
-	case err := <-handler.connected:
-		if err != nil {
+	if login := loginID(enlistment); login != "" && !slices.Contains(logins, login) {
+		logins = append(logins, login) // its row may be gone already
+	}
+	for _, login := range logins {
+		if err = n.eraseLogin(ctx, login); err != nil {
 			return err
 		}
-		return client.Leave(ctx)
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	return n.enlistments.EraseChats(ctx, enlistment.Account)
+}
+
+// loginsAt returns the logins that bridgev2 has of a user at a gatekeeper.
+func (n *Network) loginsAt(ctx context.Context, user id.UserID, gatekeeper string) ([]networkid.UserLoginID, error) {
+	all, err := n.records.Logins(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var logins []networkid.UserLoginID
+	for _, login := range all {
+		if at, _, err := portal.ParseLoginID(login.ID); err == nil && at == gatekeeper {
+			logins = append(logins, login.ID)
+		}
+	}
+	return logins, nil
+}
+
+// endClient ends the connection and lets nothing more into the outbox. The senders of what is there are told that it
+// is not sent.
+func (n *Network) endClient(ctx context.Context, enlistment *database.Enlistment) {
+	client := n.client(loginID(enlistment))
+	if client == nil || client.enlistment == nil || client.enlistment.Account != enlistment.Account {
+		return
+	}
+	client.end()
+	client.Disconnect()
+	if client.gatekeeper == nil {
+		return // then nothing can be said about chats
+	}
+	if err := client.giveUpNow(ctx); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to tell a user who leaves which messages are not sent")
 	}
 }
 
-// farewellHandler only wants to know when there is a connection.
-type farewellHandler struct{ connected chan error }
-
-func newFarewell() *farewellHandler { return &farewellHandler{connected: make(chan error, 1)} }
-
-var errLeaving = errors.New("the user is leaving")
-
-// HandleEvent implements interop.Handler.
-func (h *farewellHandler) HandleEvent(_ context.Context, event interop.Event) error {
-	var result error
-	switch event := event.(type) {
-	case *interop.Connected:
-	case *interop.Ended:
-		result = event.Err
-	default:
-		return errLeaving
-	}
-	select {
-	case h.connected <- result:
-	default:
+// client returns the client of a login that is loaded, otherwise nil.
+func (n *Network) client(login networkid.UserLoginID) *Client {
+	if found := n.bridge.GetCachedUserLoginByID(login); found != nil {
+		client, _ := found.Client.(*Client)
+		return client
 	}
 	return nil
 }
+
+// end lets no more messages into the outbox.
+func (c *Client) end() {
+	c.sending.Lock()
+	c.ended.Store(true)
+	c.sending.Unlock()
+}
+
+// gatekeeperName is what users call a gatekeeper, which may not be in the config any more.
+func (n *Network) gatekeeperName(gatekeeper string) string {
+	if entry := n.gatekeeper(gatekeeper); entry != nil {
+		return entry.Name
+	}
+	return gatekeeper
+}
+
+// LogoutRemote implements bridgev2.NetworkAPI: the user leaves by another way than the command, such as the provisioning
+// interface. bridgev2 deletes the login after it; what else there is to do is done beside that.
+func (c *Client) LogoutRemote(ctx context.Context) {
+	c.end()
+	c.Disconnect()
+	var err error
+	if c.enlistment != nil {
+		err = c.network.leave(ctx, c.enlistment)
+	} else {
+		c.network.spawn(func(ctx context.Context) {
+			if err := c.network.eraseLogin(ctx, c.login.ID); err != nil {
+				c.login.Log.Err(err).Msg("Failed to erase a login that has no enlistment")
+			}
+		})
+	}
+	if err != nil && !errors.Is(err, database.ErrNoEnlistment) {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to let a user leave")
+	}
+}
+

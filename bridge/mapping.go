@@ -101,7 +101,9 @@ func interopGatekeepers(cfg *config.Config) ([]*gatekeeperEntry, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, &gatekeeperEntry{Gatekeeper: converted})
+		entries = append(entries, &gatekeeperEntry{
+			Gatekeeper: converted, EEADeclaration: gatekeeper.EEADeclaration, EEASuspend: gatekeeper.EEAWithdrawn == config.EEASuspend,
+		})
 	}
 	return slices.Clip(entries), nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"postern/bridge/homeserver"
 	"postern/bridge/preview"
+	"postern/bridge/records"
 	"postern/bridge/transcode"
 	"postern/database"
 	"postern/interop"
@@ -26,7 +27,11 @@ import (
 )
 
 // gatekeeperEntry is one gatekeeper of the config.
-type gatekeeperEntry struct{ *interop.Gatekeeper }
+type gatekeeperEntry struct {
+	*interop.Gatekeeper
+	// EEADeclaration: users have to declare to be in the EEA. EEASuspend: who withdraws that is suspended, and does not leave.
+	EEADeclaration, EEASuspend bool
+}
 
 type networkOptions struct {
 	Domain       string
@@ -39,6 +44,11 @@ type networkOptions struct {
 	// CommandPrefix is what users write before a command in a chat.
 	CommandPrefix string
 
+	// OnLeave says what becomes of the rooms of a user who leaves.
+	OnLeave OnLeave
+	// MediaEraser is nil if hosted files go by their age alone.
+	MediaEraser MediaEraser
+
 	// MaxFile is the largest file that is carried, in bytes, and Transfers how many at the same time.
 	MaxFile   int64
 	Transfers int
@@ -46,6 +56,16 @@ type networkOptions struct {
 	Previews  *preview.Maker
 	Transcode *transcode.Tool // nil if there is no ffmpeg
 }
+
+// OnLeave is what becomes of the rooms of a user who leaves.
+type OnLeave string
+
+const (
+	// LeaveKeep: the user keeps the rooms, with a notice that the chat has ended.
+	LeaveKeep OnLeave = "keep"
+	// LeaveClose: the user is taken out of the rooms, too.
+	LeaveClose OnLeave = "close"
+)
 
 // MediaHost is the part of the partner server that keeps encrypted files for the gatekeeper.
 type MediaHost interface {
@@ -60,6 +80,10 @@ type Network struct {
 	bridge      *bridgev2.Bridge
 	log         zerolog.Logger
 	enlistments database.Enlistments
+	kv          *database.KV
+	records     records.Records // set by Init
+	// leaving are the accounts whose users leave and that a goroutine looks after.
+	leaving sync.Map // of database.AccountID to bool
 	starter     *starter
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
@@ -98,6 +122,7 @@ func newNetwork(options networkOptions) *Network {
 	n := &Network{
 		networkOptions: options,
 		enlistments:    options.Database.Enlistments(),
+		kv:             options.Database.KV(),
 		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
 		pictures:       newPictureLoader(options.HTTPClient),
@@ -115,6 +140,7 @@ func newNetwork(options networkOptions) *Network {
 // Init implements bridgev2.NetworkConnector.
 func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
+	n.records = records.New(bridge.DB.Database, bridge.ID)
 	n.log = bridge.Log.With().Str("component", "network").Logger()
 	n.life = n.log.WithContext(n.life)
 	n.expiry.init(bridge)

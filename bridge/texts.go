@@ -8,7 +8,6 @@ import (
 	"go.mau.fi/util/exfmt"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/homeserver"
 	"postern/interop"
@@ -20,23 +19,6 @@ import (
 
 const textUnencryptedCommand = "This room is not encrypted, so I do not read commands in it: others on the servers could " +
 	"read them too. Please turn encryption on in the room's settings, or start a new encrypted chat with me."
-
-// consentVersion is stored with every yes. It goes up when consentText changes in what it means.
-const consentVersion = 1
-
-// consentText says what enlisting means. It is Markdown.
-func consentText(gatekeeper *interop.Gatekeeper, user id.UserID, domain string) string {
-	return fmt.Sprintf(`**Enlisting with %[1]s**
-
-You are about to make yourself reachable for people on %[1]s, through the interface that the EU Digital Markets Act makes it offer.
-
-* %[1]s learns your Matrix ID, %[2]s, the network address of this bridge, and when you send and receive messages and to whom.
-* People on %[1]s who have third-party chats turned on can then write to you, and you to them.
-* Messages between this bridge and their phones are end-to-end encrypted. The bridge, run by the administrator of %[3]s, decrypts them to pass them on, encrypted again, to your Matrix rooms. You have to trust it with them.
-* Your partner's phone decides how long they keep what you write. What one of you deletes for everyone is deleted on the other side as well, but nobody can be sure of that.
-* If the bridge does not connect for 30 days, %[1]s forgets you. You can leave at any time with the command `+"`logout`"+`.`,
-		gatekeeper.Name, user, domain)
-}
 
 func textWelcome(gatekeeper *interop.Gatekeeper) string {
 	return fmt.Sprintf("You are enlisted with %s. Write `start-chat` and a phone number in international form, such as "+

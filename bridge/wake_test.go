@@ -56,12 +56,13 @@ func TestPushForOthersChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, state := range []database.EnlistmentState{database.Leaving, database.Lapsed, database.Enlisting} {
-		if err = network.AllEnlistments().SetState(ctx, enlistment.Account, state); err != nil {
+	table := network.AllEnlistments()
+	for _, end := range []func(context.Context, database.AccountID) error{table.MarkLapsed, table.MarkLeaving} {
+		if err = end(ctx, enlistment.Account); err != nil {
 			t.Fatal(err)
 		}
 		if network.Asleep(ctx, wa, string(alice)) {
-			t.Errorf("a user who is %s would be connected", state)
+			t.Errorf("a user who is %s would be connected", i.state())
 		}
 	}
 }

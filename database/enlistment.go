@@ -55,9 +55,18 @@ type Enlistment struct {
 	// ConsentVersion and ConsentAt say to which text the user said yes, and when.
 	ConsentVersion int
 	ConsentAt      time.Time
+	// EEAVersion and EEAAt are the same for the declaration to be in the EEA, 0 if there is none. EEAWithdrawn is when it was
+	// withdrawn, zero if it was not.
+	EEAVersion          int
+	EEAAt, EEAWithdrawn time.Time
+	// Told is set while [Leaving]: the gatekeeper knows.
+	Told bool
 	// Created is set by Create if it is zero.
 	Created time.Time
 }
+
+// DeclaredEEA tells whether the user declared to be in the EEA, and did not withdraw that.
+func (e *Enlistment) DeclaredEEA() bool { return e.EEAVersion > 0 && e.EEAWithdrawn.IsZero() }
 
 // Enlistments is the table of all enlistments. Keys are sealed in it.
 type Enlistments struct{ *core }
@@ -84,12 +93,12 @@ func (e Enlistments) Create(ctx context.Context, enlistment *Enlistment) error {
 	}
 	result, err := e.db.Exec(ctx, `
 		INSERT INTO postern_enlistment (
-			account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created
-		) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created, eea_version, eea_at
+		) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (gatekeeper, user_id) DO NOTHING`,
 		account, enlistment.Gatekeeper, enlistment.UserID, dbutil.StrPtr(enlistment.Login), formatJID(enlistment.JID), state,
 		e.accountSealer(account).Seal(keys, enlistmentKeys), enlistment.ConsentVersion, toUnix(enlistment.ConsentAt),
-		toUnix(created))
+		toUnix(created), enlistment.EEAVersion, toUnix(enlistment.EEAAt))
 	if err != nil {
 		return fmt.Errorf("failed to store an enlistment: %w", err)
 	}
@@ -106,11 +115,6 @@ func (e Enlistments) Create(ctx context.Context, enlistment *Enlistment) error {
 func (e Enlistments) MarkEnlisted(ctx context.Context, account AccountID, jid types.JID, login string) error {
 	return e.update(ctx, "UPDATE postern_enlistment SET state = $2, jid = $3, login = $4 WHERE account = $1",
 		account, Enlisted, formatJID(jid), login)
-}
-
-// SetState changes the state alone. Errors: [ErrNoEnlistment].
-func (e Enlistments) SetState(ctx context.Context, account AccountID, state EnlistmentState) error {
-	return e.update(ctx, "UPDATE postern_enlistment SET state = $2 WHERE account = $1", account, state)
 }
 
 // Delete erases the enlistment with all that is kept for the account, in one transaction. Deleting what is not there is
@@ -133,7 +137,8 @@ func (e Enlistments) update(ctx context.Context, query string, args ...any) erro
 }
 
 const selectEnlistment = `
-	SELECT account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created
+	SELECT account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created,
+		eea_version, eea_at, eea_withdrawn, told
 	FROM postern_enlistment `
 
 // Find returns the user's enlistment with a gatekeeper, in whatever state. Errors: [ErrNoEnlistment].
@@ -144,6 +149,11 @@ func (e Enlistments) Find(ctx context.Context, gatekeeper, userID string) (*Enli
 // ByLogin returns the enlistment behind one of the bridge's logins. Errors: [ErrNoEnlistment].
 func (e Enlistments) ByLogin(ctx context.Context, login string) (*Enlistment, error) {
 	return e.one(ctx, selectEnlistment+"WHERE login = $1", login)
+}
+
+// OfUser returns the user's enlistments with all gatekeepers, oldest first.
+func (e Enlistments) OfUser(ctx context.Context, userID string) ([]*Enlistment, error) {
+	return queryAll(ctx, e.core, "list enlistments", e.scan, selectEnlistment+"WHERE user_id = $1 ORDER BY created, account", userID)
 }
 
 // List returns all enlistments, oldest first, with one query. Opening the keys takes most of the time: about a fifth of
@@ -167,14 +177,15 @@ func (e Enlistments) scan(row dbutil.Scannable) (*Enlistment, error) {
 	var login sql.NullString
 	var jid string
 	var sealed []byte
-	var consentAt, created int64
+	var consentAt, created, eeaAt, eeaWithdrawn int64
 	err := row.Scan(&enlistment.Account, &enlistment.Gatekeeper, &enlistment.UserID, &login, &jid, &enlistment.State,
-		&sealed, &enlistment.ConsentVersion, &consentAt, &created)
+		&sealed, &enlistment.ConsentVersion, &consentAt, &created, &enlistment.EEAVersion, &eeaAt, &eeaWithdrawn, &enlistment.Told)
 	if err != nil {
 		return nil, err
 	}
 	enlistment.Login = login.String
 	enlistment.ConsentAt, enlistment.Created = fromUnix(consentAt), fromUnix(created)
+	enlistment.EEAAt, enlistment.EEAWithdrawn = fromUnix(eeaAt), fromUnix(eeaWithdrawn)
 	if enlistment.JID, err = parseJID(jid); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func TestEnlistmentLifeCycle(t *testing.T) {
 		check(t, err)
 		checkEnlistment(t, found, alice)
 
-		check(t, table.SetState(ctx, alice.Account, database.Leaving))
+		check(t, table.MarkLeaving(ctx, alice.Account))
 		alice.State = database.Leaving
 		all, err := table.List(ctx)
 		check(t, err)
@@ -102,14 +102,12 @@ func TestEnlistmentsThatAreNotThere(t *testing.T) {
 		_, loginErr := table.ByLogin(ctx, "")
 		for name, err := range map[string]error{
 			"Find": findErr, "ByLogin": loginErr,
-			"MarkEnlisted": table.MarkEnlisted(ctx, 1, aliceJID, "login"), "SetState": table.SetState(ctx, 1, database.Lapsed),
+			"MarkEnlisted": table.MarkEnlisted(ctx, 1, aliceJID, "login"), "MarkLeaving": table.MarkLeaving(ctx, 1),
+			"MarkTold": table.MarkTold(ctx, 1), "Declare": table.Declare(ctx, 1, 1, time.Now()), "Withdraw": table.Withdraw(ctx, 1, time.Now()),
 		} {
 			if !errors.Is(err, database.ErrNoEnlistment) {
 				t.Errorf("%s: got %v", name, err)
 			}
-		}
-		if err := table.SetState(ctx, 1, "happy"); err == nil {
-			t.Error("an unknown state of nobody is no error")
 		}
 	})
 }

@@ -18,6 +18,7 @@ type Config struct {
 	SecretKeyFile string       `yaml:"secret_key_file"`
 	Public        Public       `yaml:"public"`
 	Gatekeepers   []Gatekeeper `yaml:"gatekeepers"`
+	OnLeave       string       `yaml:"on_leave"`
 	FFmpeg        string       `yaml:"ffmpeg"`
 	DoublePuppet  DoublePuppet `yaml:"double_puppet"`
 	Provisioning  Provisioning `yaml:"provisioning"`
@@ -104,6 +105,12 @@ func (p Public) Proxies() ([]netip.Prefix, error) {
 	return networks, nil
 }
 
+// What happens to a user who withdraws the declaration to be in the EEA. Nothing written is EEALeave.
+const (
+	EEALeave   = "leave"
+	EEASuspend = "suspend"
+)
+
 // Gatekeeper is one service that users can enlist with.
 type Gatekeeper struct {
 	ID              string `yaml:"id"`
@@ -118,6 +125,18 @@ type Gatekeeper struct {
 	ProtocolVersion string `yaml:"protocol_version"`
 	PushIssuer      string `yaml:"push_issuer,omitempty"`
 	PushKeysURL     string `yaml:"push_keys_url,omitempty"`
+	EEADeclaration  bool   `yaml:"eea_declaration,omitempty"`
+	EEAWithdrawn    string `yaml:"eea_withdrawn,omitempty"`
+}
+
+// GatekeeperName is what users call the gatekeeper with an id; the id itself if it is not in the config.
+func (c *Config) GatekeeperName(id string) string {
+	for _, gatekeeper := range c.Gatekeepers {
+		if gatekeeper.ID == id {
+			return gatekeeper.Name
+		}
+	}
+	return id
 }
 
 // Interop returns the entry in the form that the interop client wants. The entry must have been validated.

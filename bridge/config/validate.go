@@ -214,6 +214,12 @@ func (c *Config) checkGatekeepers(check *checker) {
 			check.add(key("protocol_version"), err.Error(), "write major.minor.patch, such as 1.0.3")
 		}
 		checkPush(check, key, g, issuers)
+		if g.EEAWithdrawn != "" && g.EEAWithdrawn != EEALeave && g.EEAWithdrawn != EEASuspend {
+			check.add(key("eea_withdrawn"), "is unknown", "write leave or suspend")
+		}
+	}
+	if c.OnLeave != "keep" && c.OnLeave != "close" {
+		check.add("on_leave", "is unknown", "write keep or close")
 	}
 }
 

@@ -18,6 +18,6 @@ func newRoot() *cobra.Command {
 	run := newRun()
 	root.RunE = run.RunE
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newVersion())
+	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newExport(), newErase(), newVersion())
 	return root
 }

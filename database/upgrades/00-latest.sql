@@ -1,4 +1,4 @@
--- v0 -> v3: Latest schema
+-- v0 -> v6: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -25,6 +25,10 @@ CREATE TABLE postern_enlistment (
 	created         BIGINT  NOT NULL,
 	last_prekey_id  BIGINT  NOT NULL DEFAULT 0,
 	last_outgoing   BIGINT  NOT NULL DEFAULT 0, -- highest postern_outgoing.seq ever given
+	told            BOOLEAN NOT NULL DEFAULT false, -- of one who leaves: the gatekeeper knows
+	eea_version     INTEGER NOT NULL DEFAULT 0,  -- of the declaration to be in the EEA, 0 if there is none
+	eea_at          BIGINT  NOT NULL DEFAULT 0,
+	eea_withdrawn   BIGINT  NOT NULL DEFAULT 0,
 
 	UNIQUE (gatekeeper, user_id),
 	UNIQUE (login)

@@ -1,0 +1,96 @@
+package bridge
+
+import (
+	"fmt"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2/commands"
+
+	"postern/database"
+)
+
+// logoutCommand takes the place of bridgev2's, which says that all is done before anybody was told.
+func (d *Daemon) logoutCommand() *commands.FullHandler {
+	return &commands.FullHandler{
+		Func: d.logout,
+		Name: "logout",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionAuth,
+			Description: "Leave a gatekeeper, and erase your keys and chats there",
+			Args:        "[_gatekeeper_]",
+		},
+	}
+}
+
+func (d *Daemon) logout(ce *commands.Event) {
+	enlistments, err := d.network.enlistments.OfUser(ce.Ctx, ce.User.MXID.String())
+	if err != nil {
+		ce.Log.Err(err).Msg("Failed to look for a user's enlistments")
+		ce.Reply("%s", textBridgeProblem)
+		return
+	}
+	var chosen []*database.Enlistment
+	var names []string
+	for _, enlistment := range enlistments {
+		names = append(names, fmt.Sprintf("* `%s` (%s)", enlistment.Gatekeeper, d.network.gatekeeperName(enlistment.Gatekeeper)))
+		if len(ce.Args) == 0 || strings.EqualFold(ce.Args[0], enlistment.Gatekeeper) || ce.Args[0] == enlistment.Login {
+			chosen = append(chosen, enlistment)
+		}
+	}
+	switch {
+	case len(enlistments) == 0:
+		ce.Reply("You are not enlisted with anyone.")
+	case len(chosen) != 1:
+		ce.Reply("Usage: `$cmdprefix logout <gatekeeper>`\n\nYou are enlisted with:\n\n%s", strings.Join(names, "\n"))
+	default:
+		d.leaveAll(ce, chosen)
+	}
+}
+
+// leaveAll lets a user leave; what becomes of it they are told when it is known.
+func (d *Daemon) leaveAll(ce *commands.Event, enlistments []*database.Enlistment) {
+	for _, enlistment := range enlistments {
+		if enlistment.State == database.Leaving {
+			ce.Reply("You are leaving %s already. I will tell you when it is done.", d.network.gatekeeperName(enlistment.Gatekeeper))
+			continue
+		}
+		ce.Reply(textLeaveNow, d.network.gatekeeperName(enlistment.Gatekeeper))
+		if err := d.network.leave(ce.Ctx, enlistment); err != nil {
+			ce.Log.Err(err).Msg("Failed to let a user leave")
+			ce.Reply("%s", textBridgeProblem)
+		}
+	}
+}
+
+// eraseCommand asks once more and then lets the user leave everywhere.
+func (d *Daemon) eraseCommand() *commands.FullHandler {
+	return &commands.FullHandler{
+		Func: func(ce *commands.Event) {
+			ce.Reply("%s", textEraseQuestion)
+			commands.StoreCommandState(ce.User, &commands.CommandState{
+				Action: "Erasing", Next: commands.MinimalCommandHandlerFunc(d.eraseConfirmed),
+			})
+		},
+		Name: "erase",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionAuth,
+			Description: "Leave all gatekeepers, and erase what the bridge stores of you",
+		},
+	}
+}
+
+func (d *Daemon) eraseConfirmed(ce *commands.Event) {
+	commands.StoreCommandState(ce.User, nil)
+	if answer, err := parseAnswer(ce.RawArgs); err != nil || answer != answerYes {
+		ce.Reply("Nothing is erased.")
+		return
+	}
+	enlistments, err := d.network.enlistments.OfUser(ce.Ctx, ce.User.MXID.String())
+	if err != nil {
+		ce.Log.Err(err).Msg("Failed to look for a user's enlistments")
+		ce.Reply("%s", textBridgeProblem)
+		return
+	}
+	d.leaveAll(ce, enlistments)
+	ce.Reply("%s", textWhatStays)
+}

@@ -1,0 +1,158 @@
+package bridge
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/consent"
+	"postern/bridge/records"
+	"postern/database"
+	"postern/portal"
+)
+
+// exportFormat goes up when the meaning of a field changes.
+const exportFormat = 1
+
+const aboutExport = "All that the Postern bridge of %s stores about %s. What messages say is not stored once they are delivered, so " +
+	"it is not in here; your homeserver keeps it. Private keys are left out: they are of no use to anyone but this bridge. The log and " +
+	"backups of the bridge, which the administrator may keep, are not part of this."
+
+// export is what a user gets who asks for their data. It is JSON, for people and for programs.
+type export struct {
+	About          string             `json:"about"`
+	Format         int                `json:"format"`
+	Made           time.Time          `json:"made"`
+	User           id.UserID          `json:"user"`
+	ManagementRoom id.RoomID          `json:"management_room,omitempty"`
+	Enlistments    []exportEnlistment `json:"enlistments"`
+	// Logins are logins with their chats, whether there is an enlistment or not.
+	Logins []exportLogin `json:"logins"`
+}
+
+type exportEnlistment struct {
+	Gatekeeper  string                   `json:"gatekeeper"`
+	Name        string                   `json:"name"`
+	State       database.EnlistmentState `json:"state"`
+	Account     string                   `json:"account,omitempty"`
+	Login       string                   `json:"login,omitempty"`
+	Since       time.Time                `json:"since"`
+	IdentityKey string                   `json:"public_identity_key"`
+	Consent     exportConsent            `json:"consent"`
+	EEA         *exportConsent           `json:"eea_declaration,omitempty"`
+	// Waiting are the ids of messages on their way to contacts, which are stored encrypted until they are sent, and
+	// Unfetched those of messages whose file could not be had.
+	Waiting   []exportWaiting `json:"messages_not_sent_yet"`
+	Unfetched []string        `json:"messages_without_their_file"`
+}
+
+type exportConsent struct {
+	Version   int        `json:"version"`
+	At        time.Time  `json:"at"`
+	Withdrawn *time.Time `json:"withdrawn,omitempty"`
+	Text      string     `json:"text"`
+}
+
+type exportWaiting struct {
+	ID   string `json:"id"`
+	Chat string `json:"chat"`
+}
+
+type exportLogin struct {
+	records.Login
+	Chats []*records.Chat `json:"chats"`
+}
+
+// dataOf finds the data of users. It works on the database alone, beside a running daemon or without one.
+type dataOf struct {
+	database *database.Database
+	records  records.Records
+	domain   string
+	// name is what users call a gatekeeper.
+	name func(gatekeeper string) string
+}
+
+// errNobody: nothing is stored about a user.
+var errNobody = errors.New("nothing is stored about this user")
+
+// exportOf returns all that is stored about a user, as JSON. Errors: errNobody.
+func (d *dataOf) exportOf(ctx context.Context, user id.UserID, now time.Time) ([]byte, error) {
+	result := &export{
+		About: fmt.Sprintf(aboutExport, d.domain, user), Format: exportFormat, Made: now.UTC(), User: user,
+		Enlistments: []exportEnlistment{}, Logins: []exportLogin{},
+	}
+	var err error
+	if result.ManagementRoom, err = d.records.ManagementRoom(ctx, user); err != nil {
+		return nil, err
+	}
+	enlistments, err := d.database.Enlistments().OfUser(ctx, user.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, enlistment := range enlistments {
+		exported, err := d.enlistment(ctx, enlistment)
+		if err != nil {
+			return nil, err
+		}
+		result.Enlistments = append(result.Enlistments, exported)
+	}
+	logins, err := d.records.Logins(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, login := range logins {
+		chats, err := d.records.Chats(ctx, login.ID)
+		if err != nil {
+			return nil, err
+		}
+		result.Logins = append(result.Logins, exportLogin{Login: login, Chats: chats})
+	}
+	if len(enlistments) == 0 && len(logins) == 0 && result.ManagementRoom == "" {
+		return nil, errNobody
+	}
+	return json.MarshalIndent(result, "", "\t")
+}
+
+func (d *dataOf) enlistment(ctx context.Context, enlistment *database.Enlistment) (exportEnlistment, error) {
+	values := consent.Values{Gatekeeper: d.name(enlistment.Gatekeeper), User: enlistment.UserID, Domain: d.domain}
+	result := exportEnlistment{
+		Gatekeeper: enlistment.Gatekeeper, Name: values.Gatekeeper, State: enlistment.State, Login: enlistment.Login,
+		Since: enlistment.Created.UTC(), IdentityKey: base64.StdEncoding.EncodeToString(enlistment.Keys.Identity.Pub[:]),
+		Consent: exportConsent{
+			Version: enlistment.ConsentVersion, At: enlistment.ConsentAt.UTC(),
+			Text: consent.Text(consent.Enlist, enlistment.ConsentVersion, values),
+		},
+		Waiting: []exportWaiting{}, Unfetched: []string{},
+	}
+	if !enlistment.JID.IsEmpty() {
+		result.Account = enlistment.JID.String()
+	}
+	if enlistment.EEAVersion > 0 {
+		result.EEA = &exportConsent{
+			Version: enlistment.EEAVersion, At: enlistment.EEAAt.UTC(), Text: consent.Text(consent.EEA, enlistment.EEAVersion, values),
+		}
+		if at := enlistment.EEAWithdrawn.UTC(); !enlistment.EEAWithdrawn.IsZero() {
+			result.EEA.Withdrawn = &at
+		}
+	}
+	waiting, err := d.database.AccountStore(enlistment.Account).PendingMessages(ctx, 0, maxExported)
+	if err != nil {
+		return result, err
+	}
+	for _, message := range waiting {
+		result.Waiting = append(result.Waiting, exportWaiting{ID: message.ID, Chat: message.Chat.String()})
+	}
+	unfetched, err := d.database.Unfetched(enlistment.Account).UnfetchedIDs(ctx, string(portal.FromContact), maxExported)
+	if err == nil && unfetched != nil {
+		result.Unfetched = unfetched
+	}
+	return result, err
+}
+
+// maxExported bounds the messages on their way that an export lists, of each kind.
+const maxExported = 10_000

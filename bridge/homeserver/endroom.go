@@ -1,0 +1,74 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/id"
+)
+
+// LeaveRoom takes the contacts and the bot out of a room that is not used any more, and with everybody also all other members.
+// The bot goes last, so it can be repeated until it has worked: nil means that the bot is out. What the homeserver refuses for
+// one member, such as to remove an admin, does not keep it from the others.
+func (c *Connector) LeaveRoom(ctx context.Context, room id.RoomID, everybody bool) error {
+	members, err := c.Bot.JoinedMembers(ctx, room)
+	if refused(err) {
+		return nil // the bot is not in the room, or there is no room
+	} else if err != nil {
+		return fmt.Errorf("failed to ask who is in a room: %w", err)
+	}
+	for member := range members.Joined {
+		switch {
+		case member == c.Bot.UserID:
+			continue
+		case c.Bridge.IsGhostMXID(member):
+			_, err = c.AS.Intent(member).LeaveRoom(ctx, room)
+		case everybody:
+			_, err = c.Bot.KickUser(ctx, room, &mautrix.ReqKickUser{UserID: member, Reason: "The chat has ended"})
+		}
+		if refused(err) {
+			zerolog.Ctx(ctx).Warn().Err(err).Stringer("room_id", room).Stringer("user_id", member).Msg("Failed to take someone out of a room")
+		} else if err != nil {
+			return fmt.Errorf("failed to take someone out of a room: %w", err)
+		}
+	}
+	if _, err = c.Bot.LeaveRoom(ctx, room); err != nil && !refused(err) {
+		return fmt.Errorf("failed to leave a room: %w", err)
+	}
+	return nil
+}
+
+// ForgetRoom erases what is stored of a room that the bot left: the keys that its messages can be read with, and its members.
+func (c *Connector) ForgetRoom(ctx context.Context, room id.RoomID) error {
+	if err := c.StateStore.ClearCachedMembers(ctx, room); err != nil {
+		return fmt.Errorf("failed to forget the members of a room: %w", err)
+	}
+	return c.crypto.forgetRoom(ctx, room)
+}
+
+// refused tells an answer that will be the same the next time from a failure that waiting may heal.
+func refused(err error) bool {
+	var answer mautrix.HTTPError
+	if !errors.As(err, &answer) || answer.Response == nil || errors.Is(err, mautrix.MUnknownToken) {
+		return false
+	}
+	status := answer.Response.StatusCode
+	return status >= 400 && status < 500 && status != 429
+}
+
+// forgetRoom erases the keys of all messages of a room.
+func (m *megolm) forgetRoom(ctx context.Context, room id.RoomID) error {
+	if m.store == nil {
+		return nil // never started
+	}
+	for _, table := range []string{"crypto_megolm_outbound_session", "crypto_megolm_inbound_session"} {
+		_, err := m.store.DB.Exec(ctx, "DELETE FROM "+table+" WHERE room_id = $1 AND account_id = $2", room, m.store.AccountID)
+		if err != nil {
+			return fmt.Errorf("failed to erase the keys of a room: %w", err)
+		}
+	}
+	return nil
+}

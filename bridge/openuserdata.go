@@ -1,0 +1,45 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/config"
+	"postern/bridge/records"
+)
+
+// ErrNobody: nothing is stored about a user.
+var ErrNobody = errNobody
+
+// ExportUser returns all that is stored about a user, as JSON, for the program beside the daemon, which may be running.
+// Errors: [ErrNobody].
+func ExportUser(ctx context.Context, cfg *config.Config, user id.UserID) ([]byte, error) {
+	raw, db, err := openBeside(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	data := &dataOf{database: db, records: records.New(raw, ""), domain: cfg.Homeserver.Domain, name: cfg.GatekeeperName}
+	content, err := data.exportOf(ctx, user, time.Now())
+	return content, errors.Join(err, raw.Close())
+}
+
+// EraseUser marks a user as one who leaves all gatekeepers, and returns those. The daemon does the rest, since it takes the
+// gatekeepers and the homeserver: one that runs within half a minute, another one when it starts. Errors: [ErrNobody].
+func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekeepers []string, err error) {
+	raw, db, err := openBeside(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	enlistments, err := db.Enlistments().MarkAllLeaving(ctx, user.String())
+	if err == nil && len(enlistments) == 0 {
+		err = ErrNobody
+	}
+	for _, enlistment := range enlistments {
+		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
+	}
+	return gatekeepers, errors.Join(err, raw.Close())
+}
+
