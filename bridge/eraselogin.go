@@ -166,8 +166,19 @@ func (n *Network) eraseUnusedContacts(ctx context.Context) error {
 	if set, err := n.kv.Get(ctx, unusedContacts); err != nil || set == nil {
 		return err
 	}
-	if err := n.records.EraseUnusedContacts(ctx); err != nil {
+	if err := n.Matrix.ForgetLeftRooms(ctx); err != nil {
 		return err
+	}
+	unused, err := n.records.UnusedContacts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, contact := range unused {
+		if err = n.Matrix.ForgetContact(ctx, contact); err != nil {
+			return err
+		} else if err = n.records.EraseContact(ctx, contact); err != nil {
+			return err
+		}
 	}
 	return n.kv.Delete(ctx, unusedContacts)
 }

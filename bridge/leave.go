@@ -224,4 +224,3 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to let a user leave")
 	}
 }
-

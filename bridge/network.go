@@ -84,7 +84,7 @@ type Network struct {
 	records     records.Records // set by Init
 	// leaving are the accounts whose users leave and that a goroutine looks after.
 	leaving sync.Map // of database.AccountID to bool
-	starter     *starter
+	starter *starter
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.

@@ -42,4 +42,3 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 	}
 	return gatekeepers, errors.Join(err, raw.Close())
 }
-

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -43,10 +44,34 @@ func (c *Connector) LeaveRoom(ctx context.Context, room id.RoomID, everybody boo
 
 // ForgetRoom erases what is stored of a room that the bot left: the keys that its messages can be read with, and its members.
 func (c *Connector) ForgetRoom(ctx context.Context, room id.RoomID) error {
-	if err := c.StateStore.ClearCachedMembers(ctx, room); err != nil {
-		return fmt.Errorf("failed to forget the members of a room: %w", err)
+	c.encryptedRooms.Delete(room)
+	for _, table := range []string{"mx_user_profile", "mx_room_state"} {
+		if _, err := c.StateStore.Exec(ctx, "DELETE FROM "+table+" WHERE room_id = $1", room); err != nil {
+			return fmt.Errorf("failed to forget a room: %w", err)
+		}
 	}
 	return c.crypto.forgetRoom(ctx, room)
+}
+
+// ForgetContact erases that a contact has an account on the homeserver, which keeps it. It is found again when it is needed.
+func (c *Connector) ForgetContact(ctx context.Context, contact networkid.UserID) error {
+	for _, table := range []string{"mx_user_profile", "mx_registrations"} {
+		if _, err := c.StateStore.Exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", c.FormatGhostMXID(contact)); err != nil {
+			return fmt.Errorf("failed to forget a contact's account: %w", err)
+		}
+	}
+	return nil
+}
+
+// ForgetLeftRooms erases what is stored of rooms that the bot left. The news of that comes from the homeserver after the room was
+// forgotten, and is stored like any other.
+func (c *Connector) ForgetLeftRooms(ctx context.Context) error {
+	_, err := c.StateStore.Exec(ctx, `DELETE FROM mx_user_profile WHERE room_id IN (
+		SELECT room_id FROM mx_user_profile WHERE user_id = $1 AND membership IN ('leave', 'ban'))`, c.Bot.UserID)
+	if err != nil {
+		return fmt.Errorf("failed to forget rooms that the bot left: %w", err)
+	}
+	return nil
 }
 
 // refused tells an answer that will be the same the next time from a failure that waiting may heal.

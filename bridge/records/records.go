@@ -182,18 +182,22 @@ func (r Records) ChatsWith(ctx context.Context, contact networkid.UserID) (count
 	return count, nil
 }
 
-// EraseUnusedContacts deletes the contacts whom nobody has a chat with, and who sent nothing that is known. It reads all
-// messages. It must not run while bridgev2 does, which keeps contacts in memory and relies on their rows.
-func (r Records) EraseUnusedContacts(ctx context.Context) error {
-	_, err := r.db.Exec(ctx, `
-		DELETE FROM ghost WHERE bridge_id = $1 AND id NOT IN (
+// UnusedContacts returns the contacts whom nobody has a chat with, and who sent nothing that is known. It reads all messages.
+func (r Records) UnusedContacts(ctx context.Context) ([]networkid.UserID, error) {
+	return all(ctx, r.db, "look for contacts whom nobody writes to", dbutil.ScanSingleColumn[networkid.UserID], `
+		SELECT id FROM ghost WHERE bridge_id = $1 AND id NOT IN (
 			SELECT sender_id FROM message WHERE bridge_id = $1
 			UNION SELECT sender_id FROM reaction WHERE bridge_id = $1
 			UNION SELECT id FROM portal WHERE bridge_id = $1
 			UNION SELECT other_user_id FROM portal WHERE bridge_id = $1 AND other_user_id IS NOT NULL
 		)`, r.bridge)
-	if err != nil {
-		return fmt.Errorf("failed to erase contacts whom nobody writes to: %w", err)
+}
+
+// EraseContact deletes a contact, and with it all that the contact sent. It must not be called while bridgev2 runs, which keeps
+// contacts in memory and relies on their rows.
+func (r Records) EraseContact(ctx context.Context, contact networkid.UserID) error {
+	if _, err := r.db.Exec(ctx, "DELETE FROM ghost WHERE bridge_id = $1 AND id = $2", r.bridge, contact); err != nil {
+		return fmt.Errorf("failed to erase a contact: %w", err)
 	}
 	return nil
 }
