@@ -34,6 +34,8 @@ type Client struct {
 	// longer in the config or the enlistment has ended.
 	enlistment *database.Enlistment
 	interop    *interop.Client
+	// attendance is nil unless the gatekeeper is on demand.
+	attendance *attendance
 
 	// suspended: the user has to declare to be in the EEA, and did not, or withdrew it.
 	suspended bool
@@ -79,7 +81,9 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
 		options.Complete = client.completeDraft
 		client.interop = interop.NewClient(options)
-		client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA()
+		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended {
+			client.attend(entry)
+		}
 	}
 	login.Client = client
 	return nil
@@ -121,6 +125,8 @@ func (c *Client) Connect(context.Context) {
 	switch {
 	case c.suspended:
 		c.login.BridgeState.Send(suspendedState(c.gatekeeperName()))
+	case c.attendance != nil:
+		c.connectOnDemand()
 	case c.interop != nil:
 		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
 		c.network.starter.add(c.start)
@@ -140,12 +146,24 @@ func (c *Client) Connect(context.Context) {
 func (c *Client) start(ctx context.Context) {
 	settled := make(chan struct{})
 	c.settled.Store(&settled)
-	c.interop.Start()
+	if !c.begin() {
+		c.settle()
+	}
 	select {
 	case <-settled:
 	case <-ctx.Done():
 		c.settled.Store(nil)
 	}
+}
+
+// begin starts the interop client. It returns false if it must not be started any more.
+func (c *Client) begin() bool {
+	if c.attendance == nil {
+		c.interop.Start()
+		return true
+	}
+	c.network.calls.end(c.enlistment.Account)
+	return c.attendance.begin()
 }
 
 func (c *Client) settle() {
@@ -159,6 +177,10 @@ func (c *Client) Disconnect() {
 	c.settle()
 	if c.interop == nil {
 		return
+	}
+	if c.attendance != nil {
+		c.attendance.close()
+		defer c.attendance.wait()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), disconnectTimeout)
 	defer cancel()

@@ -95,6 +95,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Matrix:       d.matrix,
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
 		HTTPClient:   newInteropHTTPClient(),
+		Clock:        interop.SystemClock(),
 
 		OnLeave:       OnLeave(d.cfg.OnLeave),
 		CommandPrefix: d.cfg.CommandPrefix,
@@ -209,7 +210,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	// What belongs to logins runs until they are disconnected, not until ctx ends.
 	life := context.WithoutCancel(ctx)
-	if err := d.bridge.StartLogins(life); err != nil {
+	if err := d.network.startLogins(life); err != nil {
 		return fmt.Errorf("failed to start the logins: %w", err)
 	}
 	d.network.resume(life)

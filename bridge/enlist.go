@@ -149,15 +149,22 @@ func (n *Network) resume(ctx context.Context) {
 			n.goOnLeaving(enlistment)
 		case entry == nil:
 			// The admin took it out; its users are told by their login's state.
-		case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted && !n.hasLogin(enlistment):
+		case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted && !n.hasLogin(ctx, enlistment):
 			n.spawn(func(ctx context.Context) { n.enlistLater(ctx, enlistment, entry.Gatekeeper) })
 		}
 	}
 }
 
-func (n *Network) hasLogin(enlistment *database.Enlistment) bool {
+// hasLogin tells whether there is a login, which need not be loaded.
+func (n *Network) hasLogin(ctx context.Context, enlistment *database.Enlistment) bool {
 	gatekeeper, _, err := portal.ParseLoginID(loginID(enlistment))
-	return err == nil && gatekeeper == enlistment.Gatekeeper && n.bridge.GetCachedUserLoginByID(loginID(enlistment)) != nil
+	if err != nil || gatekeeper != enlistment.Gatekeeper {
+		return false
+	} else if n.bridge.GetCachedUserLoginByID(loginID(enlistment)) != nil {
+		return true
+	}
+	login, err := n.bridge.DB.UserLogin.GetByID(ctx, loginID(enlistment))
+	return err == nil && login != nil
 }
 
 // enlistLater tries until there is an answer, and tells the user about it.

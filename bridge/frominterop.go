@@ -24,6 +24,11 @@ var errNotBegun = errors.New("the chat was deleted while an event came")
 // HandleEvent implements interop.Handler. For messages and receipts nil means that Matrix has them.
 func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 	ctx = c.login.Log.WithContext(ctx)
+	switch evt.(type) {
+	case *interop.Connected, *interop.OfflineDelivered, *interop.Disconnected, *interop.Ended:
+	default:
+		c.use()
+	}
 	switch evt := evt.(type) {
 	case *interop.Message:
 		return c.handleMessage(ctx, evt)
@@ -240,6 +245,12 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 	case *interop.Connected:
 		c.settle()
 		log.Info().Msg("Connected to the gatekeeper")
+		if err := c.network.noteConnected(ctx, c.enlistment.Account); err != nil {
+			log.Err(err).Msg("Failed to note that the user was connected")
+		}
+		if c.attendance != nil {
+			c.attendance.connected()
+		}
 		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
 		c.forgetOldUnfetched(ctx)
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {

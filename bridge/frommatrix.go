@@ -82,6 +82,7 @@ func (c *Client) enqueue(
 	if err != nil {
 		return sendError(c.gatekeeperName(), err)
 	}
+	c.need()
 	return nil
 }
 

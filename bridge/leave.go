@@ -195,6 +195,9 @@ func (c *Client) end() {
 	c.sending.Lock()
 	c.ended.Store(true)
 	c.sending.Unlock()
+	if c.attendance != nil {
+		c.attendance.close()
+	}
 }
 
 // gatekeeperName is what users call a gatekeeper, which may not be in the config any more.

@@ -103,6 +103,7 @@ func interopGatekeepers(cfg *config.Config) ([]*gatekeeperEntry, error) {
 		}
 		entries = append(entries, &gatekeeperEntry{
 			Gatekeeper: converted, EEADeclaration: gatekeeper.EEADeclaration, EEASuspend: gatekeeper.EEAWithdrawn == config.EEASuspend,
+			Idle: gatekeeper.Idle(),
 		})
 	}
 	return slices.Clip(entries), nil

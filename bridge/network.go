@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/configupgrade"
@@ -31,6 +32,8 @@ type gatekeeperEntry struct {
 	*interop.Gatekeeper
 	// EEADeclaration: users have to declare to be in the EEA. EEASuspend: who withdraws that is suspended, and does not leave.
 	EEADeclaration, EEASuspend bool
+	// Idle is how long a user stays connected with nothing to do, if the gatekeeper is on demand; 0 is always.
+	Idle time.Duration
 }
 
 type networkOptions struct {
@@ -41,6 +44,7 @@ type networkOptions struct {
 	Matrix       *homeserver.Connector
 	LoginsAtOnce int
 	HTTPClient   *http.Client
+	Clock        interop.Clock
 	// CommandPrefix is what users write before a command in a chat.
 	CommandPrefix string
 
@@ -99,6 +103,9 @@ type Network struct {
 	// retries is held while a file is fetched again.
 	retries *exsync.KeyedMutex[networkid.MessageID]
 	expiry  *expiry
+	calls   calls
+	// started is closed when the logins that have to be loaded are.
+	started chan struct{}
 
 	// life ends the goroutines that finish what an earlier run began.
 	life     context.Context
@@ -130,6 +137,7 @@ func newNetwork(options networkOptions) *Network {
 		transfers:      make(transfers, options.Transfers),
 		retries:        exsync.NewKeyedMutex[networkid.MessageID](),
 		expiry:         newExpiry(),
+		started:        make(chan struct{}),
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
 	n.starter = newStarter(options.LoginsAtOnce)

@@ -33,6 +33,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 	err := c.sendRead(ctx, receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
 	if errors.Is(err, interop.ErrNotConnected) {
 		c.chats.keepReceipt(receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
+		c.need()
 	}
 	return err
 }
@@ -76,6 +77,9 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, typing *bridgev2.Matrix
 	_, jid, err := contactJID(typing.Portal.PortalKey)
 	if err != nil {
 		return err
+	}
+	if typing.IsTyping {
+		c.need() // a message will follow
 	}
 	if err = c.interop.SendChatState(ctx, jid, typing.IsTyping); errors.Is(err, interop.ErrNotConnected) {
 		return nil

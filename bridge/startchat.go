@@ -32,6 +32,7 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, _ boo
 	if !c.IsLoggedIn() {
 		return nil, resolveError(c.gatekeeperName(), interop.ErrNotConnected)
 	}
+	c.reach(ctx)
 	contact, err := c.interop.Resolve(ctx, identifier)
 	if err == nil && !contact.Reachable {
 		err = interop.ErrNotReachable
@@ -88,6 +89,7 @@ func (c *Client) checkReachable(ctx context.Context, jid types.JID) error {
 	if jid.Server != types.DefaultUserServer {
 		return nil
 	}
+	c.reach(ctx)
 	contact, err := c.interop.Resolve(ctx, puppet.Phone(jid))
 	if err != nil {
 		return err

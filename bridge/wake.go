@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
-	"postern/interop"
 )
 
 // wake connects a user for whom something waits at the gatekeeper, if that user is enlisted and not connected. The user comes
@@ -19,14 +19,15 @@ func (n *Network) wake(ctx context.Context, gatekeeper, user string) {
 	// Whoever leaves holds the lock, maybe for long, and must not be connected again after that.
 	n.spawn(func(ctx context.Context) {
 		defer n.enlisting.WithLock(enlistmentKey{gatekeeper, id.UserID(user)})()
-		if client := n.asleep(ctx, gatekeeper, user); client != nil {
-			client.Start()
+		if enlistment := n.asleep(ctx, gatekeeper, user); enlistment != nil {
+			n.awaken(ctx, enlistment)
 		}
 	})
 }
 
-// asleep returns the user's client if it should be connected and is not, otherwise nil.
-func (n *Network) asleep(ctx context.Context, gatekeeper, user string) *interop.Client {
+// asleep returns the user's enlistment if a push is of any use to it, otherwise nil. To one that is on demand it always is: who
+// is connected was perhaps about to go.
+func (n *Network) asleep(ctx context.Context, gatekeeper, user string) *database.Enlistment {
 	enlistment, err := n.enlistments.Find(ctx, gatekeeper, user)
 	if errors.Is(err, database.ErrNoEnlistment) {
 		return nil
@@ -37,13 +38,54 @@ func (n *Network) asleep(ctx context.Context, gatekeeper, user string) *interop.
 	if enlistment.State != database.Enlisted {
 		return nil
 	}
-	login := n.bridge.GetCachedUserLoginByID(loginID(enlistment))
-	if login == nil {
-		return nil // not loaded yet, and then it connects by itself
+	if n.isOnDemand(gatekeeper) {
+		return enlistment
 	}
-	client, ok := login.Client.(*Client)
-	if !ok || !client.serves(enlistment.Account) || client.interop.IsConnected() {
+	client := n.loaded(standingOf(enlistment)) // nil if it is not loaded yet, and then it connects by itself
+	if client == nil || client.interop.IsConnected() {
 		return nil
 	}
-	return client.interop
+	return enlistment
+}
+
+// awaken connects whom asleep returned.
+func (n *Network) awaken(ctx context.Context, enlistment *database.Enlistment) {
+	if !n.isOnDemand(enlistment.Gatekeeper) {
+		n.loaded(standingOf(enlistment)).interop.Start()
+		return
+	}
+	select {
+	case <-n.started: // bridgev2's tables are there
+		n.rouse(ctx, standingOf(enlistment))
+	case <-ctx.Done():
+	}
+}
+
+func standingOf(enlistment *database.Enlistment) database.Standing {
+	return database.Standing{
+		Account: enlistment.Account, Gatekeeper: enlistment.Gatekeeper, UserID: enlistment.UserID, Login: enlistment.Login,
+		State: enlistment.State, Connected: enlistment.Connected,
+	}
+}
+
+// loaded returns the client of a login that is loaded, otherwise nil.
+func (n *Network) loaded(standing database.Standing) *Client {
+	if login := n.bridge.GetCachedUserLoginByID(networkid.UserLoginID(standing.Login)); login != nil {
+		if client, ok := login.Client.(*Client); ok && client.serves(standing.Account) {
+			return client
+		}
+	}
+	return nil
+}
+
+// rouse loads the login of an on-demand gatekeeper and connects it.
+func (n *Network) rouse(ctx context.Context, standing database.Standing) {
+	// With the user come all of their logins. bridgev2 would load a login twice that is asked for by its own id.
+	if _, err := n.bridge.GetExistingUserByMXID(ctx, id.UserID(standing.UserID)); err != nil {
+		n.log.Err(err).Str("login_id", standing.Login).Msg("Failed to load a user who is needed")
+		return
+	}
+	if client := n.loaded(standing); client != nil {
+		client.need()
+	}
 }

@@ -63,6 +63,8 @@ type Enlistment struct {
 	Told bool
 	// Created is set by Create if it is zero.
 	Created time.Time
+	// Connected is about when the login last succeeded, zero if it never did. See MarkConnected.
+	Connected time.Time
 }
 
 // DeclaredEEA tells whether the user declared to be in the EEA, and did not withdraw that.
@@ -138,7 +140,7 @@ func (e Enlistments) update(ctx context.Context, query string, args ...any) erro
 
 const selectEnlistment = `
 	SELECT account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created,
-		eea_version, eea_at, eea_withdrawn, told
+		eea_version, eea_at, eea_withdrawn, told, connected
 	FROM postern_enlistment `
 
 // Find returns the user's enlistment with a gatekeeper, in whatever state. Errors: [ErrNoEnlistment].
@@ -177,15 +179,16 @@ func (e Enlistments) scan(row dbutil.Scannable) (*Enlistment, error) {
 	var login sql.NullString
 	var jid string
 	var sealed []byte
-	var consentAt, created, eeaAt, eeaWithdrawn int64
+	var consentAt, created, eeaAt, eeaWithdrawn, connected int64
 	err := row.Scan(&enlistment.Account, &enlistment.Gatekeeper, &enlistment.UserID, &login, &jid, &enlistment.State,
-		&sealed, &enlistment.ConsentVersion, &consentAt, &created, &enlistment.EEAVersion, &eeaAt, &eeaWithdrawn, &enlistment.Told)
+		&sealed, &enlistment.ConsentVersion, &consentAt, &created, &enlistment.EEAVersion, &eeaAt, &eeaWithdrawn, &enlistment.Told, &connected)
 	if err != nil {
 		return nil, err
 	}
 	enlistment.Login = login.String
 	enlistment.ConsentAt, enlistment.Created = fromUnix(consentAt), fromUnix(created)
 	enlistment.EEAAt, enlistment.EEAWithdrawn = fromUnix(eeaAt), fromUnix(eeaWithdrawn)
+	enlistment.Connected = fromUnix(connected)
 	if enlistment.JID, err = parseJID(jid); err != nil {
 		return nil, err
 	}

@@ -118,10 +118,21 @@ func (c *Client) Stop(ctx context.Context) error {
 	current.stop()
 	select {
 	case <-current.done:
+		c.forget(current)
 		return nil
 	case <-ctx.Done():
 		current.abandon()
 		return fmt.Errorf("failed to stop the client in time: %w", ctx.Err())
+	}
+}
+
+// forget gives back the memory of a run that has ended: of many clients, most may not be connected.
+func (c *Client) forget(ended *run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == ended {
+		c.current = nil
+		c.sessions.drop()
 	}
 }
 

@@ -15,6 +15,9 @@ type Timer interface {
 	Stop() bool
 }
 
+// SystemClock is the machine's clock.
+func SystemClock() Clock { return systemClock{} }
+
 // systemClock is the machine's clock.
 type systemClock struct{}
 

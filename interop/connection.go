@@ -29,7 +29,11 @@ type connection struct {
 
 	// lastInbound is when the last stanza came, in nanoseconds of the client's clock.
 	lastInbound atomic.Int64
-	offline     offlineTracker
+	// stanzas counts what came after the login, dispatched what of it was handed to its verb. idleAt is how many had come when
+	// the run was found idle; see Rest.
+	stanzas, dispatched, idleAt atomic.Uint64
+	ready                       atomic.Bool // what follows a login is done
+	offline                     offlineTracker
 	// leftAside are the chats whose stanzas are not taken in any more on this connection. Owned by the reading goroutine.
 	leftAside map[types.JID]bool
 
@@ -76,7 +80,9 @@ func (c *connection) serve() error {
 		if err != nil {
 			return err
 		}
+		c.stanzas.Add(1)
 		c.dispatch(node)
+		c.dispatched.Add(1)
 		if c.run.queues.isFlooded() {
 			c.close(errFlooded)
 		}

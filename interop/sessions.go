@@ -197,10 +197,21 @@ func (s *sessions) shrink(since uint64) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.clock == since {
-		s.evict(0)
-		if len(s.entries) == 0 {
-			s.entries = nil
-		}
+		s.dropLocked()
 	}
 	return s.clock
+}
+
+// drop forgets all sessions that nobody uses.
+func (s *sessions) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropLocked()
+}
+
+func (s *sessions) dropLocked() {
+	s.evict(0)
+	if len(s.entries) == 0 {
+		s.entries = nil
+	}
 }

@@ -31,6 +31,7 @@ func (c *connection) setUp() {
 		return
 	}
 	c.maintain()
+	c.ready.Store(true)
 }
 
 // maintain renews what grows old and forgets what did. It runs after every login and once a day, in a goroutine of its own.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"postern/interop"
 )
@@ -127,6 +128,28 @@ type Gatekeeper struct {
 	PushKeysURL     string `yaml:"push_keys_url,omitempty"`
 	EEADeclaration  bool   `yaml:"eea_declaration,omitempty"`
 	EEAWithdrawn    string `yaml:"eea_withdrawn,omitempty"`
+	Connection      string `yaml:"connection,omitempty"`
+	IdleSeconds     int    `yaml:"idle_seconds,omitempty"`
+}
+
+// When users are connected to a gatekeeper.
+const (
+	ConnectAlways   = "always" // so is an empty value
+	ConnectOnDemand = "on-demand"
+
+	defaultIdle = 120 * time.Second
+)
+
+// Idle is how long a user stays connected with nothing to do, 0 for always.
+func (g Gatekeeper) Idle() time.Duration {
+	switch {
+	case g.Connection != ConnectOnDemand:
+		return 0
+	case g.IdleSeconds == 0:
+		return defaultIdle
+	default:
+		return time.Duration(g.IdleSeconds) * time.Second
+	}
 }
 
 // GatekeeperName is what users call the gatekeeper with an id; the id itself if it is not in the config.

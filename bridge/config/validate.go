@@ -217,9 +217,26 @@ func (c *Config) checkGatekeepers(check *checker) {
 		if g.EEAWithdrawn != "" && g.EEAWithdrawn != EEALeave && g.EEAWithdrawn != EEASuspend {
 			check.add(key("eea_withdrawn"), "is unknown", "write leave or suspend")
 		}
+		checkConnection(check, key, g)
 	}
 	if c.OnLeave != "keep" && c.OnLeave != "close" {
 		check.add("on_leave", "is unknown", "write keep or close")
+	}
+}
+
+// checkConnection wants a way for the gatekeeper to wake users who are not connected.
+func checkConnection(check *checker, key func(name string) string, g Gatekeeper) {
+	switch g.Connection {
+	case "", ConnectAlways:
+	case ConnectOnDemand:
+		if g.PushIssuer == "" {
+			check.add(key("connection"), "needs pushes", "set push_issuer and push_keys_url, or write always")
+		}
+	default:
+		check.add(key("connection"), "is unknown", "write always or on-demand")
+	}
+	if g.IdleSeconds != 0 {
+		check.between(key("idle_seconds"), g.IdleSeconds, 1, 3600)
 	}
 }
 

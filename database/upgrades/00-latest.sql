@@ -1,4 +1,4 @@
--- v0 -> v6: Latest schema
+-- v0 -> v5: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -29,6 +29,7 @@ CREATE TABLE postern_enlistment (
 	eea_version     INTEGER NOT NULL DEFAULT 0,  -- of the declaration to be in the EEA, 0 if there is none
 	eea_at          BIGINT  NOT NULL DEFAULT 0,
 	eea_withdrawn   BIGINT  NOT NULL DEFAULT 0,
+	connected       BIGINT  NOT NULL DEFAULT 0, -- when the login to the gatekeeper last succeeded, to the hour
 
 	UNIQUE (gatekeeper, user_id),
 	UNIQUE (login)

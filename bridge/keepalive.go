@@ -1,0 +1,76 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"postern/database"
+)
+
+const (
+	// dueAfter is how long a user may be away from an on-demand gatekeeper, which forgets who did not connect for 30 days. What
+	// is left until then is for bridges that are off, gatekeepers that are away, and people who have to notice.
+	dueAfter = 20 * 24 * time.Hour
+	// dueSpread is how much earlier some users are due than others, so that those who enlisted or were started together do not
+	// come together for ever.
+	dueSpread = 4 * 24 * time.Hour
+	// dueEvery is how often it is looked for those who are due.
+	dueEvery = time.Hour
+	// callsAtOnce is how many users that nobody asked for are connected at the same time. It leaves room for those who are needed.
+	callsAtOnce = 8
+)
+
+// isDue tells whether an account has to be connected for the gatekeeper's sake. One that never was is due: contacts need its
+// keys to write to it.
+func (n *Network) isDue(account database.AccountID, connected time.Time) bool {
+	return n.Clock.Now().Sub(connected) >= dueAfter-spreadOf(account)
+}
+
+// spreadOf is always the same for an account, which are random numbers.
+func spreadOf(account database.AccountID) time.Duration {
+	return time.Duration(account%1000) * (dueSpread / 1000)
+}
+
+// keepAlive connects, once after the start, every user of an on-demand gatekeeper: a push may have come while nobody was here to
+// take it. From then on it connects who is due. Nobody has to be loaded for that; see call.
+func (n *Network) keepAlive(ctx context.Context) {
+	n.callAll(ctx, func(database.Standing) bool { return true })
+	for {
+		passed := make(chan struct{})
+		timer := n.Clock.AfterFunc(dueEvery, func() { close(passed) })
+		select {
+		case <-passed:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		n.callAll(ctx, func(standing database.Standing) bool { return n.isDue(standing.Account, standing.Connected) })
+	}
+}
+
+// callAll calls the users of on-demand gatekeepers that are chosen, a few at a time, who were away longest first.
+func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bool) {
+	standings, err := n.enlistments.Standings(ctx)
+	if err != nil {
+		n.log.Err(err).Msg("Failed to look for users who have to be connected")
+		return
+	}
+	var calls errgroup.Group
+	calls.SetLimit(callsAtOnce)
+	for _, standing := range standings {
+		if ctx.Err() == nil && standing.State == database.Enlisted && n.isOnDemand(standing.Gatekeeper) && choose(standing) {
+			calls.Go(func() error {
+				n.call(ctx, standing)
+				return nil
+			})
+		}
+	}
+	_ = calls.Wait()
+}
+
+func (n *Network) isOnDemand(gatekeeper string) bool {
+	entry := n.gatekeeper(gatekeeper)
+	return entry != nil && entry.Idle > 0
+}
