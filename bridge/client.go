@@ -28,7 +28,7 @@ type Client struct {
 	network    *Network
 	login      *bridgev2.UserLogin
 	gatekeeper *interop.Gatekeeper
-	// self is how others at the gatekeeper see the user, and the sender of messages from Matrix.
+	// self is the sender of messages from Matrix: how others at the gatekeeper saw the user when the login was made.
 	self networkid.UserID
 	// enlistment and interop are nil if there is no enlistment in the database, interop also if the gatekeeper is no
 	// longer in the config or the enlistment has ended.
@@ -133,7 +133,7 @@ func (c *Client) Connect(context.Context) {
 	case c.gatekeeper == nil:
 		c.login.BridgeState.Send(removedState(c.gatekeeperName()))
 	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
-		c.login.BridgeState.Send(endedState(c.gatekeeperName(), interop.ErrNotEnlisted))
+		c.login.BridgeState.Send(endedState(c.gatekeeper, interop.ErrNotEnlisted))
 		c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 	case c.enlistment != nil && c.enlistment.State == database.Leaving:
 		c.login.BridgeState.Send(leavingState(c.gatekeeperName()))

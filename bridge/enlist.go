@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -100,7 +102,7 @@ func (n *Network) finishEnlisting(
 			}
 			return nil, fmt.Errorf("failed to enlist: %w", err)
 		}
-		login, err := portal.LoginID(gatekeeper.ID, jid)
+		login, err := newLoginID(user, gatekeeper, jid)
 		if err != nil {
 			return nil, fmt.Errorf("the gatekeeper gave an unusable account: %w", err)
 		}
@@ -110,9 +112,9 @@ func (n *Network) finishEnlisting(
 		enlistment.State, enlistment.JID, enlistment.Login = database.Enlisted, jid, string(login)
 		zerolog.Ctx(ctx).Info().Str("login_id", enlistment.Login).Stringer("user_id", user.MXID).Msg("Enlisted with a gatekeeper")
 	}
-	login, err := portal.LoginID(gatekeeper.ID, enlistment.JID)
-	if err != nil {
-		return nil, fmt.Errorf("stored account is unusable: %w", err)
+	login := loginID(enlistment)
+	if _, _, err := portal.ParseLoginID(login); err != nil {
+		return nil, fmt.Errorf("stored login is unusable: %w", err)
 	}
 	if existing := n.bridge.GetCachedUserLoginByID(login); existing != nil {
 		client, ok := existing.Client.(*Client)
@@ -132,6 +134,17 @@ func (n *Network) finishEnlisting(
 	}
 	userLogin.Client.Connect(userLogin.Log.WithContext(context.WithoutCancel(ctx)))
 	return userLogin, nil
+}
+
+// newLoginID names a login after the account that the gatekeeper gave, unless the user has one from an enlistment that ended: it
+// is used again, whatever the new account is, since the user's chats belong to it.
+func newLoginID(user *bridgev2.User, gatekeeper *interop.Gatekeeper, jid types.JID) (networkid.UserLoginID, error) {
+	for _, login := range user.GetUserLogins() {
+		if of, _, err := portal.ParseLoginID(login.ID); err == nil && of == gatekeeper.ID {
+			return login.ID, nil
+		}
+	}
+	return portal.LoginID(gatekeeper.ID, jid)
 }
 
 // resume finishes what earlier runs began: enlistments without an answer, answers without a login, and farewells that

@@ -261,12 +261,12 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 	case *interop.Disconnected:
 		c.settle()
 		log.Warn().Err(evt.Err).Dur("retry_in", evt.RetryIn).Msg("Disconnected from the gatekeeper")
-		c.login.BridgeState.Send(disconnectedState(c.gatekeeperName(), evt.Err))
+		c.login.BridgeState.Send(disconnectedState(c.gatekeeper, evt.Err))
 	case *interop.Ended:
 		c.settle()
 		c.end()
 		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
-		c.login.BridgeState.Send(endedState(c.gatekeeperName(), evt.Err))
+		c.login.BridgeState.Send(endedState(c.gatekeeper, evt.Err))
 		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
 			c.lapse(ctx)
 		}

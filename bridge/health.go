@@ -23,13 +23,13 @@ const (
 )
 
 // disconnectedState is what a user is told while the chat channel is down and tried again.
-func disconnectedState(gatekeeper string, err error) status.BridgeState {
+func disconnectedState(gatekeeper *interop.Gatekeeper, err error) status.BridgeState {
 	if errors.Is(err, interop.ErrUntrustedServer) {
 		return status.BridgeState{
 			StateEvent: status.StateUnknownError,
 			Error:      stateUntrusted,
 			Message: fmt.Sprintf("%s's chat server could not prove that it is the right one, so nothing is sent to it. "+
-				"Please tell the administrator of this bridge.", gatekeeper),
+				"Please tell the administrator of this bridge.", gatekeeper.Name),
 		}
 	}
 	if errors.Is(err, interop.ErrTokenRefused) || errors.Is(err, interop.ErrReplaced) {
@@ -38,12 +38,12 @@ func disconnectedState(gatekeeper string, err error) status.BridgeState {
 	return status.BridgeState{
 		StateEvent: status.StateTransientDisconnect,
 		Error:      stateOffline,
-		Message:    fmt.Sprintf("%s cannot be reached at the moment. Messages are sent as soon as it can.", gatekeeper),
+		Message:    fmt.Sprintf("%s cannot be reached at the moment. Messages are sent as soon as it can.", gatekeeper.Name),
 	}
 }
 
 // endedState is what a user is told when the client gave up for good.
-func endedState(gatekeeper string, err error) status.BridgeState {
+func endedState(gatekeeper *interop.Gatekeeper, err error) status.BridgeState {
 	switch {
 	case errors.Is(err, interop.ErrNotEnlisted):
 		return status.BridgeState{
@@ -51,33 +51,33 @@ func endedState(gatekeeper string, err error) status.BridgeState {
 			Error:      stateNotEnlisted,
 			UserAction: status.UserActionRelogin,
 			Message: fmt.Sprintf("%s no longer knows you as enlisted. That happens after 30 days without a connection. "+
-				"Please write `login` to enlist again.", gatekeeper),
+				"Please write `login %s` to enlist again; your chats go on in the same rooms.", gatekeeper.Name, gatekeeper.ID),
 		}
 	case errors.Is(err, interop.ErrOutdated):
 		return status.BridgeState{
 			StateEvent: status.StateUnknownError,
 			Error:      stateOutdated,
-			Message:    fmt.Sprintf("%s wants a newer version of this bridge. Please tell its administrator to update it.", gatekeeper),
+			Message:    fmt.Sprintf("%s wants a newer version of this bridge. Please tell its administrator to update it.", gatekeeper.Name),
 		}
 	case errors.Is(err, interop.ErrReplaced):
 		return status.BridgeState{
 			StateEvent: status.StateUnknownError,
 			Error:      stateReplaced,
 			Message: fmt.Sprintf("Your %s enlistment is in use by another program. Please tell the administrator of this bridge, "+
-				"who may be running it twice.", gatekeeper),
+				"who may be running it twice.", gatekeeper.Name),
 		}
 	case errors.Is(err, interop.ErrTokenRefused):
 		return status.BridgeState{
 			StateEvent: status.StateUnknownError,
 			Error:      stateToken,
 			Message: fmt.Sprintf("%s does not accept this bridge's word for who you are. Please tell its administrator: "+
-				"the gatekeeper must be able to fetch the bridge's public keys.", gatekeeper),
+				"the gatekeeper must be able to fetch the bridge's public keys.", gatekeeper.Name),
 		}
 	default:
 		return status.BridgeState{
 			StateEvent: status.StateUnknownError,
 			Error:      stateEnded,
-			Message:    fmt.Sprintf("The connection to %s ended and is not tried again. Please tell the administrator of this bridge.", gatekeeper),
+			Message:    fmt.Sprintf("The connection to %s ended and is not tried again. Please tell the administrator of this bridge.", gatekeeper.Name),
 		}
 	}
 }

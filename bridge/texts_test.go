@@ -103,20 +103,21 @@ func TestConsentIsYesOrNo(t *testing.T) {
 }
 
 func TestStatesSayWhatIsWrongAndWhetherTheUserCanHelp(t *testing.T) {
+	g := &interop.Gatekeeper{ID: "g", Name: "G"}
 	for name, test := range map[string]struct {
 		got    status.BridgeState
 		event  status.BridgeStateEvent
 		text   string
 		action status.BridgeStateUserAction
 	}{
-		"away":         {bridge.DisconnectedState("G", errors.New("EOF")), status.StateTransientDisconnect, "as soon as it can", ""},
-		"no reason":    {bridge.DisconnectedState("G", nil), status.StateTransientDisconnect, "as soon as it can", ""},
-		"untrusted":    {bridge.DisconnectedState("G", interop.ErrUntrustedServer), status.StateUnknownError, "could not prove", ""},
-		"not enlisted": {bridge.EndedState("G", interop.ErrNotEnlisted), status.StateBadCredentials, "write `login`", status.UserActionRelogin},
-		"outdated":     {bridge.EndedState("G", interop.ErrOutdated), status.StateUnknownError, "newer version", ""},
-		"replaced":     {bridge.EndedState("G", interop.ErrReplaced), status.StateUnknownError, "running it twice", ""},
-		"token":        {bridge.EndedState("G", interop.ErrTokenRefused), status.StateUnknownError, "who you are", ""},
-		"unknown":      {bridge.EndedState("G", errors.New("new reason")), status.StateUnknownError, "not tried again", ""},
+		"away":         {bridge.DisconnectedState(g, errors.New("EOF")), status.StateTransientDisconnect, "as soon as it can", ""},
+		"no reason":    {bridge.DisconnectedState(g, nil), status.StateTransientDisconnect, "as soon as it can", ""},
+		"untrusted":    {bridge.DisconnectedState(g, interop.ErrUntrustedServer), status.StateUnknownError, "could not prove", ""},
+		"not enlisted": {bridge.EndedState(g, interop.ErrNotEnlisted), status.StateBadCredentials, "write `login g`", status.UserActionRelogin},
+		"outdated":     {bridge.EndedState(g, interop.ErrOutdated), status.StateUnknownError, "newer version", ""},
+		"replaced":     {bridge.EndedState(g, interop.ErrReplaced), status.StateUnknownError, "running it twice", ""},
+		"token":        {bridge.EndedState(g, interop.ErrTokenRefused), status.StateUnknownError, "who you are", ""},
+		"unknown":      {bridge.EndedState(g, errors.New("new reason")), status.StateUnknownError, "not tried again", ""},
 	} {
 		if test.got.StateEvent != test.event || test.got.UserAction != test.action {
 			t.Errorf("%s: %s %s", name, test.got.StateEvent, test.got.UserAction)
