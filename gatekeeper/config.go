@@ -2,6 +2,7 @@ package gatekeeper
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type Config struct {
 	RootKeyFile    string    `yaml:"root_key_file"`
 	Product        Product   `yaml:"product"`
 	MinimumVersion Version   `yaml:"minimum_version"`
+	PushIssuer     string    `yaml:"push_issuer"` // empty sends no pushes
 	Partners       []Partner `yaml:"partners"`
 }
 
@@ -40,7 +42,11 @@ type Partner struct {
 	Issuer     string `yaml:"issuer"`
 	Audience   string `yaml:"audience"`
 	MediaURL   string `yaml:"media_url"` // empty is below the issuer
+	PushURL    string `yaml:"push_url"`  // empty is below the issuer
 }
+
+// pushURL is where the partner is told that something waits for one of its users.
+func (p Partner) pushURL() string { return cmp.Or(p.PushURL, p.Issuer+"/push") }
 
 // mediaBase is what a partner's storage references are below.
 func (p Partner) mediaBase() string {
@@ -123,6 +129,9 @@ func (c *Config) validate() error {
 		}
 		if p.MediaURL != "" && !isWebAddress(p.MediaURL) {
 			complain("partners[%d].media_url: %q is not an http or https URL", i, p.MediaURL)
+		}
+		if p.PushURL != "" && !isWebAddress(p.PushURL) {
+			complain("partners[%d].push_url: %q is not an http or https URL", i, p.PushURL)
 		}
 		if p.Integrator == 0 || seen[p.Integrator] {
 			complain("partners[%d].integrator: must be a number from 1 to 65535 that no other partner has", i)

@@ -50,7 +50,10 @@ func (s *Server) controlHandler() http.Handler {
 		"POST /faults/clock":                          s.controlClock,
 		"POST /faults/prekeys-low":                    s.controlPreKeysLow,
 		"POST /faults/media":                          s.controlMediaFault,
+		"POST /faults/http":                           s.controlHTTPFault,
+		"POST /faults/rotate-push-keys":               s.controlRotatePushKeys,
 		"DELETE /media":                               s.controlForgetMedia,
+		"POST /push":                                  s.controlPush,
 	} {
 		mux.Handle(pattern, s.controlled(verb))
 	}

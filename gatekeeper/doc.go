@@ -31,6 +31,9 @@
 //	DELETE /accounts/{account}/picture
 //	DELETE /media                               forgets all uploaded files, as if they had expired; {"files": n}
 //	GET    /interop                             {"accounts": [partners' users]}
+//	POST   /push                                {"account", "times": 1} sends so many pushes for a partner's user, at once and whether
+//	                                            something waits or not; {"statuses": {"200": how many, ..., "failed": those
+//	                                            without an answer}}. Any other text is sent as it stands to the first partner
 //	GET    /saw?after=0&limit=1000&wait=0       {"saw": [...]}: what happened after record number "after", in order. With
 //	                                            wait, up to that many seconds (60 at most) until there is something.
 //	                                            A record is {"seq", "time": ms, "kind", "id", "from", "to", "enc":
@@ -44,7 +47,8 @@
 //	                                            partner's one. The id is the file's reference, the size what was
 //	                                            transferred. What went wrong stands behind the kind: a status, the
 //	                                            fault, or "cut" for a partner that failed in the middle. A slow download
-//	                                            is recorded when it stands still and again when it ends.
+//	                                            is recorded when it stands still and again when it ends. "push" is a push
+//	                                            that a partner took; of others, the status or "failed" stands behind it.
 //
 // Faults. They stay until they are changed or used up, and are not stored.
 //
@@ -62,4 +66,10 @@
 //	                            "error" (503), "lie-longer" and "lie-shorter" (16 bytes more or less than there were),
 //	                            "slow" (stands still in the middle until another fault is set), "" (none). WhatsApp's
 //	                            own clients, which send an Origin header, are spared
+//	POST /faults/http           {"route", "mode", "times": 1} spoils the next answers of a route: "enlist", or "keys" for the key set
+//	                            that pushes are checked with. Modes: "error" (503), "slow" (nothing comes until another fault
+//	                            is set for the route), "cut" (what is asked for is done, and half of the answer is sent), "rubbish"
+//	                            (200 with HTML), "" (none)
+//	POST /faults/rotate-push-keys {"drop": false} makes a new key, which signs pushes from now on. The one before it stays
+//	                            published, or not; {"kid"}
 package gatekeeper

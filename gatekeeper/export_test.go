@@ -7,3 +7,6 @@ import "time"
 func (s *Server) SetMediaLimits(size int64, stall time.Duration) {
 	s.mediaLimits = mediaLimits{size, stall}
 }
+
+// SetPushTimes changes how long pauses between pushes are. It is called before the first one.
+func (s *Server) SetPushTimes(quiet, retry time.Duration) { s.pushes.times = pushTimes{quiet, retry} }

@@ -30,6 +30,8 @@ type faults struct {
 	media       mediaFault
 	mediaLeft   int
 	mediaLifted chan struct{}
+	// http is what goes wrong with the next answers of some routes.
+	http map[httpRoute]*routeFault
 }
 
 // refuse makes the next logins of an account fail, or of all if account is empty.

@@ -26,6 +26,7 @@ import (
 const (
 	integrator = 7
 	audience   = "sandbox-test"
+	pushIssuer = "WHATSAPP"
 	patience   = 20 * time.Second // with which a test waits for something that is sure to come
 )
 
@@ -60,7 +61,7 @@ func start(tb testing.TB) *sandbox {
 	p := newPartner(tb)
 	s := &sandbox{tb: tb, partner: p, config: &gatekeeper.Config{
 		Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Database: filepath.Join(tb.TempDir(), "gatekeeper.db"), RootKeyFile: root,
-		Product: "whatsapp", MinimumVersion: gatekeeper.Version{1, 0, 0},
+		Product: "whatsapp", MinimumVersion: gatekeeper.Version{1, 0, 0}, PushIssuer: pushIssuer,
 		Partners: []gatekeeper.Partner{{Integrator: integrator, Issuer: p.URL, Audience: audience}},
 	}}
 	s.launch()

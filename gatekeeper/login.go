@@ -64,6 +64,7 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 		_ = conn.Close(0)
 		return
 	}
+	s.pushes.connected(c.device)
 	if replaced != nil {
 		replaced.end(replacedError())
 	}

@@ -31,6 +31,7 @@ type partner struct {
 	mu    sync.Mutex
 	files map[string]http.HandlerFunc // by storage reference; guarded by mu
 	asked []string                    // the paths of what was fetched below /media; guarded by mu
+	push  http.HandlerFunc            // answers pushes; nil takes them; guarded by mu
 }
 
 // partnerKey is made once: making RSA keys is slow.
@@ -48,6 +49,10 @@ func newPartner(tb testing.TB) *partner {
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if reference, ok := strings.CutPrefix(r.URL.Path, "/media/"); ok {
 			p.serveFile(w, r, reference)
+			return
+		}
+		if r.URL.Path == "/push" {
+			p.servePush(w, r)
 			return
 		}
 		_ = json.NewEncoder(w).Encode(set)

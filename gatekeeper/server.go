@@ -42,6 +42,7 @@ type Server struct {
 	// mediaClient fetches files from partners.
 	mediaClient *http.Client
 	mediaLimits mediaLimits
+	pushes      *pusher
 	// devices is held while a device number is chosen.
 	devices sync.Mutex
 	started sync.Once
@@ -76,6 +77,7 @@ func New(config *Config, log zerolog.Logger) (*Server, error) {
 	s := &Server{config: *config, log: log, identity: newIdentity(root), hub: newHub(), quit: make(chan struct{})}
 	s.mediaClient, s.mediaLimits = newMediaClient(), defaultMediaLimits
 	s.background, s.cancel = context.WithCancel(log.WithContext(context.Background()))
+	s.pushes = newPusher(s)
 	return s, nil
 }
 
@@ -124,6 +126,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.verifier = token.NewVerifier(partners, &http.Client{Timeout: fetchTimeout}, s.clock.now)
 	s.directory = newDirectory(s.state)
+	s.state.OnMail(s.pushes.mailStored)
 	if s.public, err = net.Listen("tcp", s.config.Listen); err != nil {
 		return errors.Join(fmt.Errorf("failed to listen for clients: %w", err), s.closeStores())
 	}
@@ -140,9 +143,10 @@ func (s *Server) start(ctx context.Context) (err error) {
 
 func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+enlistPath, &enlister{
+	mux.Handle("POST "+enlistPath, s.spoilable(routeEnlist, &enlister{
 		state: s.state, verifier: s.verifier, minimum: s.config.MinimumVersion, now: s.clock.unix, changed: s.enlistedAgain, note: s.note,
-	})
+	}))
+	mux.Handle("GET "+keysPath, s.spoilable(routeKeys, http.HandlerFunc(s.serveKeys)))
 	mux.HandleFunc("GET "+chatPath, s.serveChat)
 	mux.HandleFunc("GET "+picturePath+"{id}", s.servePicture)
 	mux.HandleFunc("POST /mms/{kind}/{token}", s.serveUpload)
@@ -201,6 +205,7 @@ func (s *Server) stop(ctx context.Context) error {
 	s.stopping = true
 	s.mu.Unlock()
 	close(s.quit)
+	s.pushes.stop()
 	// What does not end by itself in time is cut.
 	defer context.AfterFunc(ctx, s.cancel)()
 	defer time.AfterFunc(farewellTimeout, s.cancel).Stop()
@@ -215,6 +220,7 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 	s.work.Wait()
 	s.mediaClient.CloseIdleConnections()
+	s.pushes.client.CloseIdleConnections()
 	return errors.Join(append(problems, s.closeStores())...)
 }
 

@@ -90,8 +90,11 @@ func (c *session) run() {
 		c.cancel()
 		_ = c.conn.Close(0)
 		c.work.Wait()
-		if c.server.hub.remove(c) && c.available {
-			c.announcePresence("unavailable")
+		if c.server.hub.remove(c) {
+			if c.available {
+				c.announcePresence("unavailable")
+			}
+			c.server.pushes.sessionEnded(c.device)
 		}
 	}()
 	for {

@@ -98,6 +98,10 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 		return nil, err
 	}
 	root := server.RootKey()
+	keysURL := "http://" + cfg.Listen + "/.well-known/jwks"
+	if cfg.PushIssuer == "" {
+		keysURL = ""
+	}
 	entries := make([]config.Gatekeeper, 0, len(cfg.Partners))
 	for _, partner := range cfg.Partners {
 		entries = append(entries, config.Gatekeeper{
@@ -111,6 +115,8 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 			RootKey:         hex.EncodeToString(root[:]),
 			Audience:        partner.Audience,
 			ProtocolVersion: sandboxVersion,
+			PushIssuer:      cfg.PushIssuer,
+			PushKeysURL:     keysURL,
 		})
 	}
 	return entries, nil

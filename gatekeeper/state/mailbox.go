@@ -97,10 +97,19 @@ func (s *State) DropExpired(ctx context.Context, before int64) error {
 type subscriptions struct {
 	mu    sync.Mutex
 	wakes map[types.JID]chan struct{}
+	every func(device types.JID)
 }
 
 func newSubscriptions() *subscriptions {
-	return &subscriptions{wakes: make(map[types.JID]chan struct{})}
+	return &subscriptions{wakes: make(map[types.JID]chan struct{}), every: func(types.JID) {}}
+}
+
+// OnMail makes the state call a function after mail was stored for a device, whether somebody subscribed to it or not. The function
+// must not wait for anything.
+func (s *State) OnMail(stored func(device types.JID)) {
+	s.mail.mu.Lock()
+	defer s.mail.mu.Unlock()
+	s.mail.every = stored
 }
 
 // Subscribe returns a channel that holds a value whenever mail may have been stored for the device since it was last
@@ -121,11 +130,15 @@ func (s *State) Subscribe(device types.JID) (wake <-chan struct{}, end func()) {
 
 func (s *subscriptions) wake(devices map[types.JID]struct{}) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	every := s.every
 	for device := range devices {
 		select {
 		case s.wakes[device] <- struct{}{}:
 		default: // nobody there, or woken already
 		}
+	}
+	s.mu.Unlock()
+	for device := range devices {
+		every(device)
 	}
 }

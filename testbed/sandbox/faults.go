@@ -61,3 +61,28 @@ func (s *Server) MoveClock(ctx context.Context, offset time.Duration) error {
 	request := map[string]any{"offset_seconds": int64(offset / time.Second)}
 	return s.ask(ctx, http.MethodPost, "/faults/clock", request, nil)
 }
+
+// Route is a part of the gatekeeper's HTTP interface whose answers can go wrong.
+type Route string
+
+const (
+	RouteEnlist Route = "enlist"
+	RouteKeys   Route = "keys" // that pushes are checked with
+)
+
+// AnswerFault is what goes wrong with an answer over HTTP.
+type AnswerFault string
+
+const (
+	AnswerNoFault AnswerFault = ""
+	AnswerError   AnswerFault = "error"   // 503
+	AnswerSlow    AnswerFault = "slow"    // nothing comes until another fault is set for the route
+	AnswerCut     AnswerFault = "cut"     // what is asked for is done, and the connection ends in the middle of the answer
+	AnswerRubbish AnswerFault = "rubbish" // 200 with something else
+)
+
+// SpoilAnswers makes the next answers of a route go wrong.
+func (s *Server) SpoilAnswers(ctx context.Context, route Route, fault AnswerFault, times int) error {
+	request := map[string]any{"route": route, "mode": fault, "times": times}
+	return s.ask(ctx, http.MethodPost, "/faults/http", request, nil)
+}
