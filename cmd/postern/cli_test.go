@@ -68,6 +68,9 @@ func TestSandboxDescribesItselfForTheBridge(t *testing.T) {
 	if converted.RootKey == [32]byte{} || converted.Audience == "" || converted.ChatURL.Scheme != "ws" {
 		t.Errorf("got %+v", converted)
 	}
+	if entries[0].PushIssuer != "WHATSAPP" || entries[0].PushKeysURL != "http://127.0.0.1:29410/.well-known/jwks" {
+		t.Errorf("pushes of %q with keys at %q", entries[0].PushIssuer, entries[0].PushKeysURL)
+	}
 	again, err := postern(t, "gatekeeper", "describe", "--config", filepath.Join(dir, "gatekeeper.yaml"))
 	if err != nil || again != string(first) {
 		t.Errorf("a second description differs: %v\n%s", err, again)
