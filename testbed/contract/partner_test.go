@@ -47,7 +47,7 @@ func (s *sides) testPush(t *testing.T) {
 // host keeps a file at the partner and returns its reference.
 func (s *sides) host(t *testing.T, content string) string {
 	t.Helper()
-	reference, err := s.partner.server.PutMedia(context.Background(), func(w io.Writer) error {
+	reference, err := s.partner.server.PutMedia(context.Background(), "login", func(w io.Writer) error {
 		_, err := io.WriteString(w, content)
 		return err
 	})
