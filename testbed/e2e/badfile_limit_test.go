@@ -71,14 +71,22 @@ func TestFilesOverTheLimitAreRefusedBothWays(t *testing.T) {
 // limitFiles restarts the bridge with a limit in MiB.
 func limitFiles(t *testing.T, ctx context.Context, s *stack.Stack, limit int) {
 	t.Helper()
+	withConfig(t, ctx, s, func(config map[string]any) {
+		limits := config["limits"].(map[string]any)
+		limits["file_mib"], limits["media_user_mib"] = limit, 0
+	})
+}
+
+// withConfig restarts the bridge with a changed config.
+func withConfig(t *testing.T, ctx context.Context, s *stack.Stack, change func(config map[string]any)) {
+	t.Helper()
 	if err := s.Bridge.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Bridge.EditConfig(func(config map[string]any) { config["limits"].(map[string]any)["file_mib"] = limit })
-	if err != nil {
+	if err := s.Bridge.EditConfig(change); err != nil {
 		t.Fatal(err)
 	}
-	if err = s.Bridge.Start(ctx); err != nil {
+	if err := s.Bridge.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
