@@ -35,17 +35,6 @@ func hostIn(t testing.TB, store provider.MediaStore) *provider.Provider {
 	return p
 }
 
-// hostUntil is a provider for which files that were committed earlier than before are too old.
-func hostUntil(t testing.TB, store provider.MediaStore, before time.Time) *provider.Provider {
-	t.Helper()
-	o := options(t, sharedKeys())
-	o.Media, o.MaxMedia, o.MediaRetention = store, maxMedia, time.Hour
-	o.Now = func() time.Time { return before.Add(time.Hour) }
-	p, err := provider.New(context.Background(), o)
-	check(t, err)
-	return p
-}
-
 func put(t testing.TB, p *provider.Provider, content []byte) (reference string) {
 	t.Helper()
 	reference, err := p.PutMedia(context.Background(), "alice", func(w io.Writer) error {

@@ -67,14 +67,35 @@ func (s *mediaStock) begin(ctx context.Context, owner string) (*mediaReservation
 
 // prepare lists the store if that was not done yet and there is a limit.
 func (s *mediaStock) prepare(ctx context.Context) error {
-	s.mu.Lock()
-	ready := s.known || s.perOwner == 0 && s.inAll == 0
-	s.mu.Unlock()
-	if ready {
+	if s.isReady() {
 		return nil
 	}
-	_, err := s.count(ctx, func(MediaFile, mediaOwner) bool { return false })
+	end, err := s.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if s.isReady() {
+		return nil // somebody else has listed it meanwhile
+	}
+	_, err = s.list(ctx, func(MediaFile, mediaOwner) bool { return false })
 	return err
+}
+
+func (s *mediaStock) isReady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known || s.perOwner == 0 && s.inAll == 0
+}
+
+// turn waits until nobody else lists the store.
+func (s *mediaStock) turn(ctx context.Context) (end func(), err error) {
+	select {
+	case s.counting <- struct{}{}:
+		return func() { <-s.counting }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // grow takes room for more bytes. Errors: [ErrQuota], [ErrMediaFull].
@@ -127,15 +148,19 @@ func (s *mediaStock) add(owner mediaOwner, bytes int64) {
 	}
 }
 
-// count lists the store, removes what unwanted says, and makes the sums anew of the rest. What cannot be removed does not keep it
-// from the others; the first error is returned. One listing at a time; files may be put meanwhile.
-func (s *mediaStock) count(ctx context.Context, unwanted func(MediaFile, mediaOwner) bool) (removed int, err error) {
-	select {
-	case s.counting <- struct{}{}:
-		defer func() { <-s.counting }()
-	case <-ctx.Done():
-		return 0, ctx.Err()
+// remove takes what is unwanted out of the store, see list.
+func (s *mediaStock) remove(ctx context.Context, unwanted func(MediaFile, mediaOwner) bool) (removed int, err error) {
+	end, err := s.turn(ctx)
+	if err != nil {
+		return 0, err
 	}
+	defer end()
+	return s.list(ctx, unwanted)
+}
+
+// list goes through the store, removes what is unwanted, and makes the sums anew of the rest. What cannot be removed does not
+// keep it from the others; the first error is returned. Files may be put meanwhile. The caller has the turn.
+func (s *mediaStock) list(ctx context.Context, unwanted func(MediaFile, mediaOwner) bool) (removed int, err error) {
 	s.mu.Lock()
 	s.listing = true
 	s.mu.Unlock()
@@ -205,11 +230,11 @@ func (s *mediaStock) finish(found map[mediaOwner]int64, complete bool) {
 
 // sweep removes what was committed earlier than before.
 func (s *mediaStock) sweep(ctx context.Context, before time.Time) (removed int, err error) {
-	return s.count(ctx, func(file MediaFile, _ mediaOwner) bool { return file.Committed.Before(before) })
+	return s.remove(ctx, func(file MediaFile, _ mediaOwner) bool { return file.Committed.Before(before) })
 }
 
 // removeOf removes all files of an owner.
 func (s *mediaStock) removeOf(ctx context.Context, name string) (removed int, err error) {
 	owner := s.names.owner(name)
-	return s.count(ctx, func(_ MediaFile, of mediaOwner) bool { return of == owner })
+	return s.remove(ctx, func(_ MediaFile, of mediaOwner) bool { return of == owner })
 }

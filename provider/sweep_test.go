@@ -15,6 +15,17 @@ import (
 	"postern/provider"
 )
 
+// hostUntil is a provider for which files that were committed earlier than before are too old.
+func hostUntil(t testing.TB, store provider.MediaStore, before time.Time) *provider.Provider {
+	t.Helper()
+	o := options(t, sharedKeys())
+	o.Media, o.MaxMedia, o.MediaRetention = store, maxMedia, time.Hour
+	o.Now = func() time.Time { return before.Add(time.Hour) }
+	p, err := provider.New(context.Background(), o)
+	check(t, err)
+	return p
+}
+
 func TestSweepTakesWhatIsOlder(t *testing.T) {
 	dir := t.TempDir()
 	store, err := provider.NewDirStore(dir)
@@ -99,6 +110,7 @@ type sweptStore struct {
 	mu        sync.Mutex
 	swept     []time.Time
 	removed   []provider.MediaReference
+	cleaned   int
 }
 
 var tooOld, notYet = provider.MediaReference{1}, provider.MediaReference{2}
@@ -119,6 +131,13 @@ func (s *sweptStore) Remove(_ context.Context, reference provider.MediaReference
 	defer s.mu.Unlock()
 	s.removed = append(s.removed, reference)
 	return nil
+}
+
+func (s *sweptStore) Clean(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cleaned++
+	return errors.New("not today either")
 }
 
 func (s *sweptStore) seen() (swept []time.Time, removed []provider.MediaReference) {
@@ -160,6 +179,9 @@ func TestServerSweepsAtItsStartAndEveryHour(t *testing.T) {
 		}
 		cancel()
 		check(t, <-ended)
+		if store.cleaned != 5 { // at the start, too
+			t.Errorf("cleaned %d times", store.cleaned)
+		}
 		before, _ := store.seen()
 		time.Sleep(2 * time.Hour)
 		if after, _ := store.seen(); len(after) != len(before) {

@@ -114,7 +114,9 @@ func (b *bucket) names(t testing.TB) (names []string) {
 func (b *bucket) uploads(t testing.TB) (ids []string) {
 	t.Helper()
 	options := b.options()
-	client, err := minio.New(options.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: options.Region})
+	client, err := minio.New(options.Endpoint, &minio.Options{
+		Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: options.Region,
+	})
 	check(t, err)
 	for upload := range client.ListIncompleteUploads(context.Background(), bucketName, prefix, false) {
 		if minio.ToErrorResponse(upload.Err).Code == minio.NoSuchUpload { // this server's word for none

@@ -39,12 +39,16 @@ func cannedStore(t *testing.T, transport *canned) *s3store.Store {
 }
 
 func FuzzListing(f *testing.F) {
-	object := "<Contents><Key>" + prefix + someFile.String() + "</Key><Size>5</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>"
+	const date = "2026-01-02T03:04:05.000Z"
+	key := "<Key>" + prefix + someFile.String() + "</Key>"
+	object := "<Contents>" + key + "<Size>5</Size><LastModified>" + date + "</LastModified></Contents>"
 	f.Add(200, "<ListBucketResult><IsTruncated>false</IsTruncated>"+object+"</ListBucketResult>")
-	f.Add(200, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"+object+"</ListBucketResult>")
+	f.Add(200, "<ListBucketResult><IsTruncated>true</IsTruncated>"+
+		"<NextContinuationToken>x</NextContinuationToken>"+object+"</ListBucketResult>")
 	f.Add(200, "<ListBucketResult>"+strings.Replace(object, "5", "-5", 1)+"</ListBucketResult>")
-	f.Add(200, "<ListMultipartUploadsResult><Upload><Key>"+prefix+someFile.String()+"</Key><UploadId>u</UploadId><Initiated>2026-01-02T03:04:05.000Z</Initiated></Upload></ListMultipartUploadsResult>")
-	f.Add(403, "<Error><Code>AccessDenied</Code><Key>"+prefix+someFile.String()+"</Key></Error>")
+	f.Add(200, "<ListMultipartUploadsResult><Upload>"+key+"<UploadId>u</UploadId>"+
+		"<Initiated>"+date+"</Initiated></Upload></ListMultipartUploadsResult>")
+	f.Add(403, "<Error><Code>AccessDenied</Code>"+key+"</Error>")
 	f.Add(200, "<ListBucketResult><Contents><Key>%zz</Key></Contents><EncodingType>url</EncodingType></ListBucketResult>")
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		synctest.Test(t, func(t *testing.T) { // some answers make the library pause and try again

@@ -52,7 +52,8 @@ func (r *reader) request(offset int64) (length int64, err error) {
 		return 0, missing(r.life, err)
 	}
 	// A server that ignores the range would have us hand out the wrong bytes.
-	if info.Size < 0 || info.Size > maxSize || offset > 0 && !strings.HasPrefix(header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset)) {
+	ranged := strings.HasPrefix(header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset))
+	if info.Size < 0 || info.Size > maxSize || offset > 0 && !ranged {
 		r.stop(nil)
 		_ = body.Close()
 		return 0, errUnclear
