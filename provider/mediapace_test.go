@@ -174,3 +174,50 @@ func TestTimeoutsOfTheListenerDoNotCutFilesOffOverHTTP2(t *testing.T) {
 		check(t, <-ended)
 	})
 }
+
+// hesitant is a store that takes its time before it opens a file, like one in the network.
+type hesitant struct {
+	giant
+	takes time.Duration
+}
+
+func (h hesitant) Open(ctx context.Context, reference provider.MediaReference) (io.ReadSeekCloser, error) {
+	time.Sleep(h.takes) // of the bubble's clock
+	return h.giant.Open(ctx, reference)
+}
+
+func TestStoreMayTakeHalfAMinuteToOpenAFile(t *testing.T) {
+	const size = 100_000
+	keys := sharedKeys()
+	for _, version := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			o := options(t, keys)
+			o.Media, o.MaxMedia = hesitant{giant{size: size}, 30 * time.Second}, size
+			p, err := provider.New(t.Context(), o)
+			check(t, err)
+			listener := oneCaller{silence{make(chan struct{})}, make(chan net.Conn, 1)}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- p.Serve(ctx, listener) }()
+			here, there := net.Pipe()
+			listener.connections <- there
+			var protocols http.Protocols
+			protocols.SetHTTP1(version == 1)
+			protocols.SetUnencryptedHTTP2(version == 2)
+			transport := &http.Transport{
+				Protocols:   &protocols,
+				DialContext: func(context.Context, string, string) (net.Conn, error) { return here, nil },
+			}
+			response, err := (&http.Client{Transport: transport}).Get("http://x" + provider.MediaPath + strings.Repeat("A", 43))
+			check(t, err)
+			read, err := io.Copy(io.Discard, response.Body)
+			if err != nil || read != size || response.ProtoMajor != version {
+				t.Errorf("read %d bytes over HTTP/%d: %v", read, response.ProtoMajor, err)
+			}
+			check(t, response.Body.Close())
+			transport.CloseIdleConnections()
+			cancel()
+			check(t, <-ended)
+		})
+	}
+}

@@ -19,6 +19,9 @@ const mediaCache = "private, max-age=86400, immutable"
 const mediaTag = `"0"`
 
 const (
+	// mediaOpen is how long the store may take to open a file, with the answer after that. Over HTTP/2 the listener's time-out
+	// would end the request meanwhile.
+	mediaOpen = time.Minute
 	// mediaStall is how long a client may take for one write, which is 32 KiB or less.
 	mediaStall = 30 * time.Second
 	// mediaPace is the slowest average that is served, in bytes a second. It is far below what servers do, and bounds
@@ -29,7 +32,8 @@ const (
 // serveMedia answers GET and HEAD with the file, whole or in ranges. To who does not know a reference it answers like any
 // other path.
 func (p *Provider) serveMedia(w http.ResponseWriter, r *http.Request, reference string) {
-	file, err := p.openMedia(r, reference)
+	control := http.NewResponseController(w)
+	file, err := p.openMedia(r, reference, control)
 	if errors.Is(err, ErrNoMedia) {
 		answer(w, http.StatusNotFound)
 		return
@@ -43,11 +47,11 @@ func (p *Provider) serveMedia(w http.ResponseWriter, r *http.Request, reference 
 	header.Set("Content-Type", "application/octet-stream")
 	header.Set("Cache-Control", mediaCache)
 	header.Set("ETag", mediaTag)
-	paced := &pacedWriter{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now()}
+	paced := &pacedWriter{ResponseWriter: w, control: control, start: time.Now()}
 	http.ServeContent(paced, r, "", time.Time{}, file)
 }
 
-func (p *Provider) openMedia(r *http.Request, text string) (io.ReadSeekCloser, error) {
+func (p *Provider) openMedia(r *http.Request, text string, control *http.ResponseController) (io.ReadSeekCloser, error) {
 	if p.media == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, ErrNoMedia
 	}
@@ -55,6 +59,7 @@ func (p *Provider) openMedia(r *http.Request, text string) (io.ReadSeekCloser, e
 	if err != nil {
 		return nil, err
 	}
+	_ = control.SetWriteDeadline(time.Now().Add(mediaOpen)) // fails if the connection is gone, or is none
 	return p.media.Open(r.Context(), reference)
 }
 
