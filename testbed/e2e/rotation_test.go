@@ -26,26 +26,27 @@ func TestSigningKeysAreRotatedWhileUsersConnect(t *testing.T) {
 	_, s := own(t, stack.Options{})
 	ctx := within(t, rotationLimit)
 	c := newConversation(t, ctx, s)
+	// A client waits longer after every cut, so they take turns.
+	users := []*bridgeUser{c.alice}
+	for range 3 {
+		users = append(users, newEnlisted(t, ctx, s, "user"))
+	}
 	made := keys(t, ctx, s, "make")
 	next := regexp.MustCompile(`key (\S+), which`).FindStringSubmatch(made)
 	if next == nil {
 		t.Fatal(made)
 	}
 	agePublishedKeys(t, ctx, s)
-	connect(t, ctx, s, c.alice)
 	if said := keys(t, ctx, s, "rotate"); !strings.Contains(said, next[1]+" signs from now on") {
 		t.Fatal(said)
 	}
 	logins := 0
 	for !signs(t, s, next[1]) {
-		connect(t, ctx, s, c.alice)
+		connect(t, ctx, s, users[logins%len(users)])
 		logins++
 	}
 	t.Logf("%d logins until the new key signed", logins)
-	newEnlisted(t, ctx, s, "late")
-	for range 3 {
-		connect(t, ctx, s, c.alice)
-	}
+	connect(t, ctx, s, newEnlisted(t, ctx, s, "late"))
 	if err := c.bothWrite(ctx, 0, 3); err != nil {
 		t.Fatal(err)
 	}
