@@ -38,8 +38,10 @@ type pushTimes struct {
 
 var defaultPushTimes = pushTimes{quiet: time.Minute, retry: time.Second}
 
-// pusher tells partners that something waits for users of theirs who are not connected. A goroutine belongs to each of these users, from
-// the first try until the user connects or has been told for a while. All end with the server.
+// pusher tells partners that something waits for users of theirs who are not connected. A goroutine belongs to each of
+// these users, from the first try until the user connects or a while after the push was taken. All end with the server.
+//
+// Lock order: mu before the server's.
 type pusher struct {
 	server *Server
 	client *http.Client
@@ -102,6 +104,17 @@ func (p *pusher) sessionEnded(device types.JID) {
 	_ = p.server.state.Store() // waits until what was acknowledged last is out of the mailbox
 	if last, err := p.server.state.LastMail(p.life, device); err == nil && last > 0 {
 		p.mailStored(device)
+	}
+}
+
+// started pushes for those whose mail waits since before the server started.
+func (p *pusher) started() {
+	accounts, err := p.server.state.InteropAccounts(p.life)
+	if err != nil && p.life.Err() == nil {
+		p.server.log.Err(err).Msg("Failed to look for users to push for")
+	}
+	for _, account := range accounts {
+		p.sessionEnded(interopDevice(account.JID))
 	}
 }
 

@@ -234,3 +234,16 @@ func TestPushesAreSentOnDemand(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 }
+
+func TestMailThatWaitsOverARestartIsPushed(t *testing.T) {
+	p := startPair(t)
+	came := p.partner.answerPushes()
+	p.aliceLeaves()
+	p.bobWrites("B1")
+	p.waitPush(came)
+	p.stop()
+	p.launch()
+	if push := p.waitPush(came); push.body != `{"to":"@alice:example.org"}` {
+		t.Errorf("pushed %s", push.body)
+	}
+}

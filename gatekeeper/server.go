@@ -136,6 +136,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.serve(faultyListener{s.public, &s.faults}, s.publicHandler())
 	s.serve(s.control, s.controlHandler())
 	s.work.Go(s.keepHouse)
+	s.work.Go(s.pushes.started)
 	root := s.RootKey()
 	s.log.Info().Str("listen", s.URL()).Str("control", s.ControlURL()).Str("root_key", hex.EncodeToString(root[:])).Msg("Gatekeeper started")
 	return nil
