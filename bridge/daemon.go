@@ -98,6 +98,8 @@ func (d *Daemon) build(ctx context.Context) error {
 		Clock:        interop.SystemClock(),
 
 		OnLeave:       OnLeave(d.cfg.OnLeave),
+		Admins:        d.cfg.Admins,
+		TellUser:      d.matrix.TellUser,
 		CommandPrefix: d.cfg.CommandPrefix,
 		MaxFile:       int64(d.cfg.Limits.FileMiB) << 20,
 		Transfers:     d.cfg.Limits.Transfers,

@@ -97,6 +97,9 @@ func (n *Network) finishEnlisting(
 		jid, err := interop.Enlist(tryCtx, n.HTTPClient, gatekeeper, n.Tokens, user.MXID.String(), enlistment.Keys)
 		cancel()
 		if err != nil {
+			if isOutdated(err) {
+				n.outdated(gatekeeper)
+			}
 			if !mayEnlistLater(err) {
 				err = errors.Join(err, n.enlistments.Delete(ctx, enlistment.Account))
 			}
@@ -217,7 +220,7 @@ func (n *Network) enlistAgain(ctx context.Context, enlistment *database.Enlistme
 
 // tell sends the user a notice and logs if that fails.
 func (n *Network) tell(ctx context.Context, user id.UserID, text string) {
-	if err := n.Matrix.TellUser(ctx, user, text); err != nil {
+	if err := n.TellUser(ctx, user, text); err != nil {
 		n.log.Err(err).Stringer("user_id", user).Msg("Failed to tell a user something")
 	}
 }

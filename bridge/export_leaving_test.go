@@ -3,7 +3,10 @@ package bridge
 import (
 	"context"
 
+	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"postern/database"
 )
@@ -20,4 +23,40 @@ func (d *Daemon) LeaveOnce(ctx context.Context, enlistment *database.Enlistment)
 }
 
 // EraseUnusedContacts is done at a start.
-func (d *Daemon) EraseUnusedContacts(ctx context.Context) error { return d.network.eraseUnusedContacts(ctx) }
+func (d *Daemon) EraseUnusedContacts(ctx context.Context) error {
+	return d.network.eraseUnusedContacts(ctx)
+}
+
+// TellInstead has what users are told handed to a function.
+func (d *Daemon) TellInstead(tell func(user id.UserID, text string)) {
+	d.network.TellUser = func(_ context.Context, user id.UserID, text string) error {
+		tell(user, text)
+		return nil
+	}
+}
+
+// WithdrawEEA and ConfirmEEA are what the command eea does for one gatekeeper.
+func (d *Daemon) WithdrawEEA(ctx context.Context, user *bridgev2.User, gatekeeper string) (string, error) {
+	return d.changeEEA(ctx, user, gatekeeper, d.network.withdrawEEA)
+}
+
+func (d *Daemon) ConfirmEEA(ctx context.Context, user *bridgev2.User, gatekeeper string) (string, error) {
+	return d.changeEEA(ctx, user, gatekeeper, d.network.confirmEEA)
+}
+
+func (d *Daemon) changeEEA(
+	ctx context.Context, user *bridgev2.User, gatekeeper string,
+	change func(context.Context, *bridgev2.User, *gatekeeperEntry, *database.Enlistment) (string, error),
+) (string, error) {
+	enlistment, err := d.network.enlistments.Find(ctx, gatekeeper, user.MXID.String())
+	if err != nil {
+		return "", err
+	}
+	return change(ctx, user, d.network.gatekeeper(gatekeeper), enlistment)
+}
+
+// LoadLogin loads a login from the database.
+func (d *Daemon) LoadLogin(ctx context.Context, login networkid.UserLoginID) error {
+	_, err := d.bridge.GetExistingUserLoginByID(ctx, login)
+	return err
+}

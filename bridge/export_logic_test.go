@@ -106,6 +106,9 @@ func (d *Daemon) Open(ctx context.Context, user id.UserID) (*bridgev2.User, erro
 	if err := d.bridge.DB.Upgrade(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.matrix.StateStore.Upgrade(ctx); err != nil {
+		return nil, err
+	}
 	return d.bridge.GetUserByMXID(ctx, user)
 }
 

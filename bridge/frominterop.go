@@ -269,6 +269,8 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.login.BridgeState.Send(endedState(c.gatekeeper, evt.Err))
 		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
 			c.lapse(ctx)
+		} else if isOutdated(evt.Err) {
+			c.network.outdated(c.gatekeeper)
 		}
 	}
 }

@@ -136,8 +136,8 @@ func (i *installation) restart() {
 	i.open()
 }
 
-// answer goes through a login and gives an answer to its question.
-func (i *installation) answer(text string) (*bridgev2.LoginStep, error) {
+// answer goes through a login and gives answers to its questions.
+func (i *installation) answer(texts ...string) (*bridgev2.LoginStep, error) {
 	ctx := context.Background()
 	process, err := i.daemon.Network().CreateLogin(ctx, i.user, wa)
 	if err != nil {
@@ -152,7 +152,13 @@ func (i *installation) answer(text string) (*bridgev2.LoginStep, error) {
 			i.t.Errorf("the question does not say %q", word)
 		}
 	}
-	return process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, map[string]string{step.UserInputParams.Fields[0].ID: text})
+	for _, text := range texts {
+		input := map[string]string{step.UserInputParams.Fields[0].ID: text}
+		if step, err = process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, input); err != nil {
+			return nil, err
+		}
+	}
+	return step, nil
 }
 
 // state returns where alice stands.

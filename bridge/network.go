@@ -50,6 +50,10 @@ type networkOptions struct {
 
 	// OnLeave says what becomes of the rooms of a user who leaves.
 	OnLeave OnLeave
+	// Admins are told what only they can change.
+	Admins []string
+	// TellUser sends a notice into a user's own room with the bot.
+	TellUser func(ctx context.Context, user id.UserID, text string) error
 	// MediaEraser is nil if hosted files go by their age alone.
 	MediaEraser MediaEraser
 
@@ -91,6 +95,8 @@ type Network struct {
 	starter *starter
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
+	// telling is held while the admins are told something.
+	telling sync.Mutex
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	pictures *pictureLoader
