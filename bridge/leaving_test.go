@@ -229,7 +229,7 @@ func TestEraseFromOutsideMarksTheUser(t *testing.T) {
 	if err != nil || len(gatekeepers) != 1 || gatekeepers[0] != "Some Messenger" || i.state() != database.Leaving {
 		t.Errorf("%v, %v, state %q", gatekeepers, err, i.state())
 	}
-	if _, err = bridge.EraseUser(context.Background(), i.cfg, "@nobody:example.org"); !errors.Is(err, bridge.ErrNobody) {
+	if _, err = bridge.EraseUser(context.Background(), i.cfg, "@nobody:example.org"); !errors.Is(err, bridge.ErrNotEnlisted) {
 		t.Errorf("nobody: %v", err)
 	}
 }

@@ -14,6 +14,9 @@ import (
 // ErrNobody: nothing is stored about a user.
 var ErrNobody = errNobody
 
+// ErrNotEnlisted: a user has nobody to leave.
+var ErrNotEnlisted = errors.New("the user is not enlisted with anyone, so there is nothing to erase")
+
 // ExportUser returns all that is stored about a user, as JSON, for the program beside the daemon, which may be running.
 // Errors: [ErrNobody].
 func ExportUser(ctx context.Context, cfg *config.Config, user id.UserID) ([]byte, error) {
@@ -27,7 +30,7 @@ func ExportUser(ctx context.Context, cfg *config.Config, user id.UserID) ([]byte
 }
 
 // EraseUser marks a user as one who leaves all gatekeepers, and returns those. The daemon does the rest, since it takes the
-// gatekeepers and the homeserver: one that runs within half a minute, another one when it starts. Errors: [ErrNobody].
+// gatekeepers and the homeserver: one that runs within half a minute, another one when it starts. Errors: [ErrNotEnlisted].
 func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekeepers []string, err error) {
 	raw, db, err := openBeside(ctx, cfg)
 	if err != nil {
@@ -35,7 +38,7 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 	}
 	enlistments, err := db.Enlistments().MarkAllLeaving(ctx, user.String())
 	if err == nil && len(enlistments) == 0 {
-		err = ErrNobody
+		err = ErrNotEnlisted
 	}
 	for _, enlistment := range enlistments {
 		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))

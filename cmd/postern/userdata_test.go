@@ -16,7 +16,7 @@ func TestDataOfNobodyIsNeitherExportedNorErased(t *testing.T) {
 			t.Errorf("%q is no error: %s", args, said)
 		}
 	}
-	if _, err := postern(t, "erase", "@nobody:example.org", "--config", path); err == nil || !strings.Contains(err.Error(), "nothing is stored") {
+	if _, err := postern(t, "erase", "@nobody:example.org", "--config", path); err == nil || !strings.Contains(err.Error(), "not enlisted") {
 		t.Errorf("error %v", err)
 	}
 	if files, _ := filepath.Glob(output); len(files) > 0 {
