@@ -40,6 +40,7 @@ const (
 type Daemon struct {
 	cfg      *config.Config
 	log      zerolog.Logger
+	clock    interop.Clock
 	raw      *dbutil.Database
 	provider *provider.Provider
 	matrix   *homeserver.Connector
@@ -49,11 +50,16 @@ type Daemon struct {
 
 // New opens the database and puts the parts together. Nothing runs and nothing is sent before Run.
 func New(ctx context.Context, cfg *config.Config, log zerolog.Logger) (*Daemon, error) {
+	return newDaemon(ctx, cfg, log, interop.SystemClock())
+}
+
+// newDaemon is New with a clock that tests can move. Tokens and enlistments go by it.
+func newDaemon(ctx context.Context, cfg *config.Config, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
 	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, log.With().Str("db_section", "main").Logger())
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, log: log, raw: raw}
+	d := &Daemon{cfg: cfg, log: log, clock: clock, raw: raw}
 	if err = d.build(ctx); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
@@ -74,7 +80,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		return err
 	}
 	wake := func(ctx context.Context, gatekeeper, user string) { d.network.wake(ctx, gatekeeper, user) } // d.network is made below
-	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.log); err != nil {
+	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.log); err != nil {
 		return err
 	}
 	d.matrix = homeserver.New(homeserver.Options{
@@ -95,7 +101,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Matrix:       d.matrix,
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
 		HTTPClient:   newInteropHTTPClient(),
-		Clock:        interop.SystemClock(),
+		Clock:        d.clock,
 
 		OnLeave:       OnLeave(d.cfg.OnLeave),
 		Admins:        d.cfg.Admins,
@@ -135,7 +141,7 @@ func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *t
 
 func newProvider(
 	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*gatekeeperEntry, db *database.Database,
-	wake func(ctx context.Context, gatekeeper, user string), log zerolog.Logger,
+	wake func(ctx context.Context, gatekeeper, user string), now func() time.Time, log zerolog.Logger,
 ) (*provider.Provider, error) {
 	audiences := make([]provider.Audience, 0, len(entries))
 	for _, entry := range entries {
@@ -158,6 +164,7 @@ func newProvider(
 		Keys:           db.ProviderKeys(),
 		Pushers:        pushers,
 		Wake:           wake,
+		Now:            now,
 		TrustedProxies: proxies,
 		Log:            log.With().Str("component", "partner_server").Logger(),
 	}

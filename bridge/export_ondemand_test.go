@@ -2,10 +2,14 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
+	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/config"
 	"postern/database"
 	"postern/interop"
 )
@@ -60,15 +64,37 @@ type standing time.Time
 func (s standing) Now() time.Time                                { return time.Time(s) }
 func (s standing) AfterFunc(time.Duration, func()) interop.Timer { panic("it stands") }
 
-// SetClock replaces the clock before anything runs.
-func (d *Daemon) SetClock(clock interop.Clock) { d.network.Clock = clock }
+// NewWithClock is New with a clock that can be moved.
+func NewWithClock(ctx context.Context, cfg *config.Config, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
+	return newDaemon(ctx, cfg, log, clock)
+}
 
-// StartLogins does what a start does with the logins.
-func (d *Daemon) StartLogins(ctx context.Context) error { return d.network.startLogins(ctx) }
+// StartLogins does what a start does with the logins, when nothing has changed for all rooms.
+func (d *Daemon) StartLogins(ctx context.Context) error {
+	info, capabilities := d.network.GetBridgeInfoVersion()
+	d.bridge.DB.KV.Set(ctx, mxdatabase.KeyBridgeInfoVersion, fmt.Sprintf("%d,%d", info, capabilities))
+	return d.network.startLogins(ctx)
+}
 
-// Calls returns how many users are being called.
-func (n *Network) Calls() int {
-	n.calls.lock.Lock()
-	defer n.calls.lock.Unlock()
-	return len(n.calls.running)
+// WaitArrived returns when every login that is needed is connected.
+func (d *Daemon) WaitArrived() {
+	for _, login := range d.bridge.GetAllCachedUserLogins() {
+		attendance := login.Client.(*Client).attendance
+		attendance.lock.Lock()
+		needed, arrived := attendance.state == present, attendance.arrived
+		attendance.lock.Unlock()
+		if needed {
+			<-arrived
+		}
+	}
+}
+
+// IsLoaded tells whether bridgev2 has a user's login in memory.
+func (d *Daemon) IsLoaded(user id.UserID) bool {
+	for _, login := range d.bridge.GetAllCachedUserLogins() {
+		if login.UserMXID == user {
+			return true
+		}
+	}
+	return false
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	// measureTimeout bounds one measurement with everything that it has to start and to prepare.
-	measureTimeout = 6 * time.Minute
+	measureTimeout = 15 * time.Minute
 	// quickly is what -quick divides numbers of messages and users by.
 	quickly = 10
 

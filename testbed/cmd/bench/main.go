@@ -30,6 +30,7 @@ var measurements = []measurement{
 	{"files", "a large file, each way", measureFiles},
 	{"busy", "texts beside ten files", measureBusy},
 	{"users", "1,000 enlisted users", measureUsers},
+	{"ondemand", "5,000 enlisted users who are connected on demand", measureOnDemand},
 }
 
 func main() {

@@ -35,7 +35,7 @@ func enlistMany(ctx context.Context, s *stack.Stack, count int) error {
 	group.SetLimit(enlistedAtOnce)
 	for i := range count {
 		group.Go(func() error {
-			name := fmt.Sprintf("idle-%d", i)
+			name := idleName(i)
 			account, err := s.Homeserver.CreateUser(ctx, name, "password of "+name)
 			if err != nil {
 				return err
@@ -45,6 +45,9 @@ func enlistMany(ctx context.Context, s *stack.Stack, count int) error {
 	}
 	return group.Wait()
 }
+
+// idleName is the name of one of the users.
+func idleName(number int) string { return fmt.Sprintf("idle-%d", number) }
 
 // loginStep is where a login stands.
 type loginStep struct {
