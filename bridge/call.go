@@ -15,24 +15,25 @@ const callTimeout = 45 * time.Second
 
 // call connects a user whom nobody may need, to show the gatekeeper that they are still there and to see whether anything waits.
 // A login that is not loaded stays so if nothing does: of thousands of users most are silent, and a loaded login takes ten KiB.
-func (n *Network) call(ctx context.Context, standing database.Standing) {
+// It returns false if that did not work.
+func (n *Network) call(ctx context.Context, standing database.Standing) bool {
 	if client := n.loaded(standing); client != nil {
 		client.need()
-		return
+		return true
 	}
 	log := n.log.With().Str("login_id", standing.Login).Logger()
 	enlistment, err := n.enlistments.Find(ctx, standing.Gatekeeper, standing.UserID)
 	if errors.Is(err, database.ErrNoEnlistment) || (err == nil && (enlistment.Account != standing.Account || enlistment.State != database.Enlisted)) {
-		return
+		return true
 	} else if err != nil {
 		log.Err(err).Msg("Failed to load an enlistment to call its user")
-		return
+		return false
 	}
 	callCtx, cancel := context.WithTimeout(log.WithContext(ctx), callTimeout)
 	defer cancel()
 	end, ok := n.calls.begin(standing.Account, cancel)
 	if !ok {
-		return
+		return true
 	}
 	caller := &caller{network: n, standing: standing, news: make(chan callNews, 1)}
 	news := quiet
@@ -40,10 +41,12 @@ func (n *Network) call(ctx context.Context, standing database.Standing) {
 		news = caller.call(callCtx, n.clientOptions(enlistment, n.gatekeeper(standing.Gatekeeper).Gatekeeper, caller, log))
 	}
 	end()
-	log.Debug().Bool("quiet", news == quiet).Msg("Called a user")
-	if client := n.loaded(standing); client != nil || news == needed {
+	log.Debug().Bool("needed", news == needed).Bool("failed", news == failed).Msg("Called a user")
+	if n.loaded(standing) != nil || news == needed {
 		n.rouse(ctx, standing)
+		return true
 	}
+	return news == quiet
 }
 
 // callNews is what comes of a call.
@@ -66,7 +69,7 @@ type caller struct {
 var errOnlyCalled = errors.New("nobody is here to take it yet")
 
 // call returns when it knows, and nothing of it runs any more.
-func (c *caller) call(ctx context.Context, options interop.Options) (news callNews) {
+func (c *caller) call(ctx context.Context, options interop.Options) callNews {
 	client := interop.NewClient(options)
 	client.Start()
 	defer func() {
@@ -74,29 +77,27 @@ func (c *caller) call(ctx context.Context, options interop.Options) (news callNe
 		defer cancel()
 		_ = client.Stop(stopCtx)
 	}()
-	select {
-	case news = <-c.news:
-	case <-ctx.Done():
-		return failed
-	}
-	if news != quiet {
-		return news
-	}
-	for ctx.Err() == nil { // prekeys may have to be uploaded, and something may come just now
+	for {
+		select {
+		case news := <-c.news:
+			return news
+		case <-ctx.Done():
+			return failed
+		case <-time.After(callPoll):
+		}
+		// Idle includes that the mailbox was empty and that contacts have prekeys to begin with.
 		if idle, err := client.IsIdle(ctx); err != nil {
 			return failed
 		} else if idle {
-			break
+			if more, err := client.Rest(ctx); err != nil || more {
+				return needed
+			}
+			return quiet
 		}
-		pause(ctx, callPoll)
 	}
-	if more, err := client.Rest(ctx); err != nil || more {
-		return needed
-	}
-	return quiet
 }
 
-// callPoll is the pause between two looks whether what follows a login is done.
+// callPoll is the pause between two looks whether there is nothing to do.
 const callPoll = 20 * time.Millisecond
 
 // HandleEvent implements interop.Handler.
@@ -104,13 +105,10 @@ func (c *caller) HandleEvent(ctx context.Context, event interop.Event) error {
 	switch event := event.(type) {
 	case *interop.Connected:
 		return c.network.noteConnected(ctx, c.standing.Account)
-	case *interop.OfflineDelivered:
-		c.tell(quiet)
+	case *interop.OfflineDelivered, *interop.ChatState:
 		return nil
 	case *interop.Disconnected:
 		c.tell(failed)
-		return nil
-	case *interop.ChatState:
 		return nil
 	case *interop.ContactChanged:
 		c.network.spawn(func(ctx context.Context) { c.passOn(ctx, event) }) // it does not come again

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,8 @@ const (
 	dueSpread = 4 * 24 * time.Hour
 	// dueEvery is how often it is looked for those who are due.
 	dueEvery = time.Hour
+	// callAgain is the pause before those are tried again who could not be connected.
+	callAgain = 2 * time.Minute
 	// callsAtOnce is how many users that nobody asked for are connected at the same time. It leaves room for those who are needed.
 	callsAtOnce = 8
 )
@@ -34,40 +37,59 @@ func spreadOf(account database.AccountID) time.Duration {
 }
 
 // keepAlive connects, once after the start, every user of an on-demand gatekeeper: a push may have come while nobody was here to
-// take it. From then on it connects who is due. Nobody has to be loaded for that; see call.
+// take it. From then on it connects who is due. Nobody has to be loaded for that; see call. Who could not be connected is tried
+// again.
 func (n *Network) keepAlive(ctx context.Context) {
-	n.callAll(ctx, func(database.Standing) bool { return true })
+	owed := n.callAll(ctx, func(database.Standing) bool { return true })
 	for {
+		every := dueEvery
+		if len(owed) > 0 {
+			every = callAgain
+		}
 		passed := make(chan struct{})
-		timer := n.Clock.AfterFunc(dueEvery, func() { close(passed) })
+		timer := n.Clock.AfterFunc(every, func() { close(passed) })
 		select {
 		case <-passed:
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
-		n.callAll(ctx, func(standing database.Standing) bool { return n.isDue(standing.Account, standing.Connected) })
+		owed = n.callAll(ctx, func(standing database.Standing) bool {
+			return owed[standing.Account] || n.isDue(standing.Account, standing.Connected)
+		})
 	}
 }
 
-// callAll calls the users of on-demand gatekeepers that are chosen, a few at a time, who were away longest first.
-func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bool) {
+// callAll calls the users of on-demand gatekeepers that are chosen, a few at a time, who were away longest first. It returns those
+// with whom that did not work.
+func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bool) (owed map[database.AccountID]bool) {
+	owed = make(map[database.AccountID]bool)
 	standings, err := n.enlistments.Standings(ctx)
 	if err != nil {
 		n.log.Err(err).Msg("Failed to look for users who have to be connected")
-		return
+		return owed
 	}
+	var lock sync.Mutex
 	var calls errgroup.Group
 	calls.SetLimit(callsAtOnce)
 	for _, standing := range standings {
-		if ctx.Err() == nil && standing.State == database.Enlisted && n.isOnDemand(standing.Gatekeeper) && choose(standing) {
-			calls.Go(func() error {
-				n.call(ctx, standing)
-				return nil
-			})
+		if ctx.Err() != nil || standing.State != database.Enlisted || !n.isOnDemand(standing.Gatekeeper) || !choose(standing) {
+			continue
 		}
+		calls.Go(func() error {
+			if !n.call(ctx, standing) {
+				lock.Lock()
+				defer lock.Unlock()
+				owed[standing.Account] = true
+			}
+			return nil
+		})
 	}
-	_ = calls.Wait()
+	_ = calls.Wait() // calls have no errors
+	if len(owed) > 0 {
+		n.log.Warn().Int("users", len(owed)).Dur("retry_in", callAgain).Msg("Some users could not be connected")
+	}
+	return owed
 }
 
 func (n *Network) isOnDemand(gatekeeper string) bool {

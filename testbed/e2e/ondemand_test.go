@@ -130,6 +130,9 @@ func TestOnDemandLosesNothing(t *testing.T) {
 			if err := s.Bridge.Start(ctx); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := c.alice.WaitMessage(ctx, c.room, "", numberedText(c.back, first+each-1)); err != nil {
+				t.Fatal(err)
+			}
 			if err := c.aliceWrites(ctx, first, first+each); err != nil {
 				t.Fatal(err)
 			}
