@@ -36,6 +36,9 @@ type Client struct {
 	interop    *interop.Client
 	// attendance is nil unless the gatekeeper is on demand.
 	attendance *attendance
+	// stating is held while a state is sent, which bridgev2 wants to happen one at a time. stated is set with the first.
+	stating sync.Mutex
+	stated  bool
 
 	// suspended: the user has to declare to be in the EEA, and did not, or withdrew it.
 	suspended bool
@@ -128,18 +131,26 @@ func (c *Client) Connect(context.Context) {
 	case c.attendance != nil:
 		c.connectOnDemand()
 	case c.interop != nil:
-		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
+		c.sendState(status.BridgeState{StateEvent: status.StateConnecting})
 		c.network.starter.add(c.start)
 	case c.gatekeeper == nil:
-		c.login.BridgeState.Send(removedState(c.gatekeeperName()))
+		c.sendState(removedState(c.gatekeeperName()))
 	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
-		c.login.BridgeState.Send(endedState(c.gatekeeper, interop.ErrNotEnlisted))
+		c.sendState(endedState(c.gatekeeper, interop.ErrNotEnlisted))
 		c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 	case c.enlistment != nil && c.enlistment.State == database.Leaving:
 		c.login.BridgeState.Send(leavingState(c.gatekeeperName()))
 	default:
-		c.login.BridgeState.Send(missingState(c.gatekeeperName()))
+		c.sendState(missingState(c.gatekeeperName()))
 	}
+}
+
+// sendState tells the user and their programs how the login is doing.
+func (c *Client) sendState(state status.BridgeState) {
+	c.stating.Lock()
+	defer c.stating.Unlock()
+	c.stated = true
+	c.login.BridgeState.Send(state)
 }
 
 // start connects and returns at the first news, good or bad, or when ctx ends.

@@ -251,7 +251,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		if c.attendance != nil {
 			c.attendance.connected()
 		}
-		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+		c.sendState(status.BridgeState{StateEvent: status.StateConnected})
 		c.forgetOldUnfetched(ctx)
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {
 			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
@@ -261,12 +261,12 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 	case *interop.Disconnected:
 		c.settle()
 		log.Warn().Err(evt.Err).Dur("retry_in", evt.RetryIn).Msg("Disconnected from the gatekeeper")
-		c.login.BridgeState.Send(disconnectedState(c.gatekeeper, evt.Err))
+		c.sendState(disconnectedState(c.gatekeeper, evt.Err))
 	case *interop.Ended:
 		c.settle()
 		c.end()
 		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
-		c.login.BridgeState.Send(endedState(c.gatekeeper, evt.Err))
+		c.sendState(endedState(c.gatekeeper, evt.Err))
 		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
 			c.lapse(ctx)
 		} else if isOutdated(evt.Err) {

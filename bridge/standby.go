@@ -26,7 +26,11 @@ func (c *Client) attend(entry *gatekeeperEntry) {
 	}
 	c.network.spawn(func(context.Context) {
 		c.network.bridge.GetCachedUserLoginByID(c.login.ID) // waits until bridgev2 has loaded the login
-		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+		c.stating.Lock()
+		defer c.stating.Unlock()
+		if !c.stated { // else there is news already
+			c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+		}
 	})
 }
 

@@ -176,3 +176,20 @@ func TestTwoMonthsOfSilence(t *testing.T) {
 		t.Error("the user whom nobody needs was loaded")
 	}
 }
+
+// TestPushLoadsAndConnectsWhoIsNotLoaded: the login was not loaded at the start, since nobody needed it.
+func TestPushLoadsAndConnectsWhoIsNotLoaded(t *testing.T) {
+	s := newSilence(t)
+	s.enlist(bob)
+	s.again()
+	if s.daemon.IsLoaded(bob) {
+		t.Fatal("the login is loaded")
+	}
+	s.daemon.Network().Wake(context.Background(), wa, string(bob))
+	for <-s.clock.armed != s.cfg.Gatekeepers[0].Idle() {
+	}
+	s.daemon.WaitArrived()
+	if !s.daemon.IsLoaded(bob) {
+		t.Error("the login is not loaded")
+	}
+}
