@@ -18,6 +18,9 @@ import (
 const (
 	// enlistedAtOnce is how many users are made and enlisted side by side: more do not make the homeserver faster.
 	enlistedAtOnce = 8
+	// enlistTries is how often a user tries to enlist. On a machine that is overloaded the gatekeeper may not answer in time,
+	// and the bridge says that it should be tried again.
+	enlistTries = 3
 	// maxProvisioningAnswer bounds what is read of an answer of the bridge.
 	maxProvisioningAnswer = 64 << 10
 )
@@ -40,7 +43,12 @@ func enlistMany(ctx context.Context, s *stack.Stack, count int) error {
 			if err != nil {
 				return err
 			}
-			return enlistOne(ctx, s, secrets.ProvisioningSecret, account.UserID)
+			for range enlistTries {
+				if err = enlistOne(ctx, s, secrets.ProvisioningSecret, account.UserID); err == nil {
+					break
+				}
+			}
+			return err
 		})
 	}
 	return group.Wait()
