@@ -59,18 +59,15 @@ type farewellHandler struct{ connected chan error }
 
 func newFarewell() *farewellHandler { return &farewellHandler{connected: make(chan error, 1)} }
 
-var (
-	errLeaving  = errors.New("the user is leaving")
-	errFarewell = errors.New("failed to connect for the farewell")
-)
+var errLeaving = errors.New("the user is leaving")
 
 // HandleEvent implements interop.Handler.
 func (h *farewellHandler) HandleEvent(_ context.Context, event interop.Event) error {
 	var result error
 	switch event := event.(type) {
 	case *interop.Connected:
-	case *interop.Disconnected: // it would go on trying, but the user wants to know
-		result = errors.Join(errFarewell, event.Err)
+	case *interop.Disconnected:
+		return nil // the client tries again
 	case *interop.Ended:
 		result = event.Err
 	default:

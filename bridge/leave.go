@@ -26,8 +26,8 @@ import (
 // away does not hold up step 2.
 
 const (
-	// leaveTimeout bounds one try to tell the gatekeeper.
-	leaveTimeout = time.Minute
+	// leaveTimeout bounds one try to tell the gatekeeper. The client connects several times within it, if need be.
+	leaveTimeout = 20 * time.Second
 	// leavingPoll is how often to look for users whom someone else marked, with `postern erase`.
 	leavingPoll = 20 * time.Second
 )

@@ -24,7 +24,8 @@ func TestAWithdrawnDeclarationSuspendsTheChats(t *testing.T) {
 	alice.Address = must(s.Gatekeeper.AliasOf(ctx, alice.ID().String()))(t)
 	room := chatted(t, ctx, s, alice, bob)
 
-	alice.command(t, ctx, "eea withdraw", "are suspended")
+	alice.command(t, ctx, "eea withdraw", "After 30 days")
+	alice.sees(t, ctx, "the state", matrixuser.MessageIn(alice.Management, s.Bot(), "you have not declared to live"))
 	lost := alice.writes(t, ctx, room, unique("not-sent"))
 	alice.sees(t, ctx, "failed status", matrixuser.StatusOf(lost, event.MessageStatusRetriable))
 	alice.sees(t, ctx, "why", matrixuser.NoticeIn(room, s.Bot(), "eea confirm"))
