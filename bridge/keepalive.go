@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"postern/database"
 )
 
@@ -40,56 +38,60 @@ func spreadOf(account database.AccountID) time.Duration {
 // take it. From then on it connects who is due. Nobody has to be loaded for that; see call. Who could not be connected is tried
 // again.
 func (n *Network) keepAlive(ctx context.Context) {
-	owed := n.callAll(ctx, func(database.Standing) bool { return true })
+	choose := func(database.Standing) bool { return true }
 	for {
-		every := dueEvery
-		if len(owed) > 0 {
-			every = callAgain
+		wait := callAgain
+		if owed, err := n.callAll(ctx, choose); err != nil {
+			n.log.Err(err).Msg("Failed to look for users who have to be connected")
+		} else {
+			choose = func(standing database.Standing) bool {
+				return owed[standing.Account] || n.isDue(standing.Account, standing.Connected)
+			}
+			if len(owed) == 0 {
+				wait = dueEvery
+			}
 		}
 		passed := make(chan struct{})
-		timer := n.Clock.AfterFunc(every, func() { close(passed) })
+		timer := n.Clock.AfterFunc(wait, func() { close(passed) })
 		select {
 		case <-passed:
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
-		owed = n.callAll(ctx, func(standing database.Standing) bool {
-			return owed[standing.Account] || n.isDue(standing.Account, standing.Connected)
-		})
 	}
 }
 
 // callAll calls the users of on-demand gatekeepers that are chosen, a few at a time, who were away longest first. It returns those
 // with whom that did not work.
-func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bool) (owed map[database.AccountID]bool) {
-	owed = make(map[database.AccountID]bool)
+func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bool) (map[database.AccountID]bool, error) {
 	standings, err := n.enlistments.Standings(ctx)
 	if err != nil {
-		n.log.Err(err).Msg("Failed to look for users who have to be connected")
-		return owed
+		return nil, err
 	}
+	owed := make(map[database.AccountID]bool)
 	var lock sync.Mutex
-	var calls errgroup.Group
-	calls.SetLimit(callsAtOnce)
+	var calls sync.WaitGroup
+	room := make(chan struct{}, callsAtOnce)
 	for _, standing := range standings {
 		if ctx.Err() != nil || standing.State != database.Enlisted || !n.isOnDemand(standing.Gatekeeper) || !choose(standing) {
 			continue
 		}
-		calls.Go(func() error {
+		room <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-room }()
 			if !n.call(ctx, standing) {
 				lock.Lock()
 				defer lock.Unlock()
 				owed[standing.Account] = true
 			}
-			return nil
 		})
 	}
-	_ = calls.Wait() // calls have no errors
+	calls.Wait()
 	if len(owed) > 0 {
 		n.log.Warn().Int("users", len(owed)).Dur("retry_in", callAgain).Msg("Some users could not be connected")
 	}
-	return owed
+	return owed, nil
 }
 
 func (n *Network) isOnDemand(gatekeeper string) bool {
