@@ -14,7 +14,7 @@ import (
 const callTimeout = 45 * time.Second
 
 // call connects a user whom nobody may need, to show the gatekeeper that they are still there and to see whether anything waits.
-// A login that is not loaded stays so if nothing does: of thousands of users most are silent, and a loaded login takes ten KiB.
+// A login that is not loaded stays so if nothing does: of thousands of users most are silent, and a loaded login takes about 20 KiB.
 // It returns false if that did not work.
 func (n *Network) call(ctx context.Context, standing database.Standing) bool {
 	if client := n.loaded(standing); client != nil {
