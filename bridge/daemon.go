@@ -110,6 +110,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		MaxFile:       int64(d.cfg.Limits.FileMiB) << 20,
 		Transfers:     d.cfg.Limits.Transfers,
 		Media:         d.provider,
+		MediaEraser:   d.provider,
 		Previews:      preview.New(previewsAtOnce),
 		Transcode:     probeTranscoder(ctx, d.cfg.FFmpeg, d.log),
 	})

@@ -171,12 +171,18 @@ func (n *Network) endClient(ctx context.Context, enlistment *database.Enlistment
 	if client == nil || client.enlistment == nil || client.enlistment.Account != enlistment.Account {
 		return
 	}
-	client.end()
-	client.Disconnect()
-	if client.gatekeeper == nil {
+	client.quit(ctx)
+}
+
+// quit ends the connection and tells the senders of what is in the outbox that it is not sent, as long as there are rooms to
+// tell them in.
+func (c *Client) quit(ctx context.Context) {
+	c.end()
+	c.Disconnect()
+	if c.gatekeeper == nil || c.enlistment == nil {
 		return // then nothing can be said about chats
 	}
-	if err := client.giveUpNow(ctx); err != nil {
+	if err := c.giveUpNow(ctx); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to tell a user who leaves which messages are not sent")
 	}
 }
@@ -211,8 +217,7 @@ func (n *Network) gatekeeperName(gatekeeper string) string {
 // LogoutRemote implements bridgev2.NetworkAPI: the user leaves by another way than the command, such as the provisioning
 // interface. bridgev2 deletes the login after it; what else there is to do is done beside that.
 func (c *Client) LogoutRemote(ctx context.Context) {
-	c.end()
-	c.Disconnect()
+	c.quit(ctx) // before bridgev2 forgets the login
 	var err error
 	if c.enlistment != nil {
 		err = c.network.leave(ctx, c.enlistment)

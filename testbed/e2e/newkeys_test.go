@@ -1,12 +1,15 @@
 package e2e_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.mau.fi/whatsmeow/types/events"
 
+	"postern/testbed/matrixuser"
 	"postern/testbed/stack"
 )
 
@@ -35,7 +38,7 @@ func TestABridgeThatLostItsDatabaseGoesOn(t *testing.T) {
 	}
 
 	// The bridge does not know either which room is the user's own with the bot.
-	alice.command(t, ctx, "!postern set-management-room", "updated")
+	alice.commandsAgain(t, ctx, "!postern set-management-room", "updated")
 	mark := bob.Device().Mark()
 	if err := alice.Enlist(ctx); err != nil {
 		t.Fatal(err)
@@ -63,5 +66,26 @@ func TestABridgeThatLostItsDatabaseGoesOn(t *testing.T) {
 	tells(t, ctx, bob, alice, again)
 	if next := alice.receives(t, ctx, again).RoomID; next != room {
 		t.Errorf("the next message came into %s", next)
+	}
+}
+
+// commandsAgain writes to the bot until it answers with the words. The bot has a new device, and what the user's app wrote before it
+// knew of that cannot be read: the bot then asks for it to be sent again.
+func (u *bridgeUser) commandsAgain(t *testing.T, ctx context.Context, text, words string) {
+	t.Helper()
+	for ctx.Err() == nil {
+		mark := u.Mark()
+		if _, err := u.SendText(ctx, u.Management, text); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := u.WaitAfter(ctx, mark, "answer to "+text, matrixuser.MessageIn(u.Management, u.stack.Bot(), ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := answer.Content.AsMessage().Body; strings.Contains(body, words) {
+			return
+		} else if !strings.Contains(body, "send it again") {
+			t.Fatalf("the bot says %q", body)
+		}
 	}
 }
