@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/matrixuser"
+	"postern/testbed/sandbox"
 	"postern/testbed/stack"
 )
 
@@ -39,6 +40,9 @@ func TestLeavingWhileMessagesAreInFlight(t *testing.T) {
 			return matrixuser.StatusOf(message, "")(evt) && !matrixuser.StatusOf(message, event.MessageStatusPending)(evt)
 		}
 		c.alice.sees(t, ctx, "what became of "+numberedText(c.there, i), known)
+	}
+	if _, err := s.Gatekeeper.WaitSaw(ctx, 0, "farewell", func(record sandbox.Record) bool { return record.Kind == "leave" }); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Gatekeeper.DelayAcks(ctx, 0); err != nil {
 		t.Fatal(err)
