@@ -46,7 +46,7 @@ func openPartner(t *testing.T, w *witness, keysURL string, addressRate int) *par
 	}
 	p.server, err = provider.New(context.Background(), provider.Options{
 		Issuer: w.URL, Domain: domain, Audiences: []provider.Audience{{Name: audience, Integrator: integrator}},
-		Keys: &keyStore{broken: &p.broken}, Media: &fileStore{files, &p.broken}, MaxMedia: 1 << 20,
+		Keys: &keyStore{broken: &p.broken}, Media: &fileStore{files, &p.broken}, MaxMedia: 1 << 20, MediaKey: [provider.MediaKeySize]byte{1},
 		Pushers: []provider.Pusher{{Gatekeeper: "whatsapp", Issuer: pushIssuer, KeysURL: keysURL}},
 		Wake:    func(context.Context, string, string) {}, AddressRate: addressRate, TotalRate: 1000, Log: zerolog.Nop(),
 		Now: func() time.Time {
