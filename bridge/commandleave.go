@@ -54,11 +54,14 @@ func (d *Daemon) leaveAll(ce *commands.Event, enlistments []*database.Enlistment
 			ce.Reply("You are leaving %s already. I will tell you when it is done.", d.network.gatekeeperName(enlistment.Gatekeeper))
 			continue
 		}
-		ce.Reply(textLeaveNow, d.network.gatekeeperName(enlistment.Gatekeeper))
-		if err := d.network.leave(ce.Ctx, enlistment); err != nil {
+		// The answer is a promise, so it comes when there is no way back, and before the news of how it went.
+		if err := d.network.markLeaving(ce.Ctx, enlistment); err != nil {
 			ce.Log.Err(err).Msg("Failed to let a user leave")
 			ce.Reply("%s", textBridgeProblem)
+			continue
 		}
+		ce.Reply(textLeaveNow, d.network.gatekeeperName(enlistment.Gatekeeper))
+		d.network.goOnLeaving(enlistment)
 	}
 }
 

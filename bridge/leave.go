@@ -43,10 +43,18 @@ var errSuperseded = errors.New("the enlistment is gone already")
 
 // leave marks the enlistment and returns; the rest is done beside that, and the user is told of its outcome.
 func (n *Network) leave(ctx context.Context, enlistment *database.Enlistment) error {
+	if err := n.markLeaving(ctx, enlistment); err != nil {
+		return err
+	}
+	n.goOnLeaving(enlistment)
+	return nil
+}
+
+// markLeaving is the step from which there is no way back.
+func (n *Network) markLeaving(ctx context.Context, enlistment *database.Enlistment) error {
 	if err := n.enlistments.MarkLeaving(ctx, enlistment.Account); err != nil {
 		return fmt.Errorf("failed to note that a user leaves: %w", err)
 	}
-	n.goOnLeaving(enlistment)
 	return nil
 }
 
