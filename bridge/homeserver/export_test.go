@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/event"
@@ -80,3 +81,9 @@ type RecentSet struct{ set *recentSet[int] }
 func NewRecentSet(size int) RecentSet  { return RecentSet{newRecentSet[int](size)} }
 func (r RecentSet) Has(value int) bool { return r.set.has(value) }
 func (r RecentSet) Add(value int)      { r.set.add(value) }
+
+// NewCryptoStore makes the bridge's store of encryption keys in an empty database.
+func NewCryptoStore(ctx context.Context, db *dbutil.Database, user id.UserID) (crypto.Store, error) {
+	store := newCryptoStore(db, nil, "", user, "", "pickle key")
+	return store, store.DB.Upgrade(ctx)
+}

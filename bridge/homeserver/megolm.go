@@ -23,7 +23,7 @@ import (
 // trace, and keeps the recovery key in the clear.
 type megolm struct {
 	connector *Connector
-	store     *matrix.SQLCryptoStore
+	store     *cryptoStore
 	client    *mautrix.Client
 	machine   *crypto.OlmMachine
 	log       zerolog.Logger
@@ -43,7 +43,7 @@ func (m *megolm) Init(ctx context.Context) error {
 	config := m.connector.Config
 	pickle := m.connector.options.Secrets("matrix-pickle-key")
 	ghosts := fmt.Sprintf("@%s:%s", strings.ReplaceAll(config.AppService.FormatUsername("%"), "_", `\_`), config.Homeserver.Domain)
-	m.store = matrix.NewSQLCryptoStore(
+	m.store = newCryptoStore(
 		m.connector.Bridge.DB.Database,
 		dbutil.ZeroLogger(m.log.With().Str("db_section", "crypto").Logger()),
 		string(m.connector.Bridge.ID), m.connector.Bot.UserID, ghosts, string(pickle[:]),
