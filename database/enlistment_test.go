@@ -12,6 +12,7 @@ import (
 
 	"postern/database"
 	"postern/interop"
+	"postern/puppet"
 )
 
 var aliceJID = types.JID{Server: types.InteropServer, Integrator: 1, User: "10853634039893"}
@@ -121,6 +122,7 @@ func TestDeleteErasesEverythingOfTheAccountAlone(t *testing.T) {
 			check(t, db.Enlistments().Create(ctx, one))
 			fill(t, db.AccountStore(one.Account))
 			check(t, db.Unfetched(one.Account).PutUnfetched(ctx, "A", []byte("message")))
+			must(db.Contacts(one.Account).SetRequest(ctx, aliceJID, puppet.NeverAsked, puppet.Asks))
 		}
 		for table := range accountTables(t, raw) {
 			if rows := countRows(t, raw, table); rows != 2 {

@@ -1,4 +1,4 @@
--- v0 -> v5: Latest schema
+-- v0 -> v6: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -112,6 +112,20 @@ CREATE TABLE postern_unfetched (
 	created BIGINT NOT NULL,
 
 	PRIMARY KEY (account, id)
+);
+
+-- What the user decided about a contact. No row: nothing yet.
+CREATE TABLE postern_contact (
+	account   BIGINT   NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
+	contact   TEXT     NOT NULL,               -- JID
+	request   SMALLINT NOT NULL DEFAULT 0,     -- 0 never asked, 1 asks, 2 accepted, 3 declined
+	blocked   BOOLEAN  NOT NULL DEFAULT false, -- the user wants it
+	listed    BOOLEAN  NOT NULL DEFAULT false, -- on the gatekeeper's blocklist, as far as we know
+	compared  BYTEA,                           -- a hash of the identity keys whose security code the user compared
+	held      BOOLEAN  NOT NULL DEFAULT false, -- messages to the contact wait until the user agrees to a new key
+	pinged    BIGINT   NOT NULL DEFAULT 0,     -- when the user last asked the contact to turn third-party chats on
+
+	PRIMARY KEY (account, contact)
 );
 
 -- The partner server's signing keys. The index allows one active key: of two first starts, one wins.
