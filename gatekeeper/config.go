@@ -26,6 +26,7 @@ func ExampleConfig() string { return exampleConfig }
 // Config is the sandbox's config file. [ExampleConfig] describes every key.
 type Config struct {
 	Listen         string    `yaml:"listen"`
+	Address        string    `yaml:"address"` // empty is Listen
 	Control        string    `yaml:"control"`
 	Database       string    `yaml:"database"`
 	MediaDir       string    `yaml:"media_dir"` // empty is a folder named media beside the database
@@ -55,6 +56,9 @@ func (p Partner) mediaBase() string {
 	}
 	return p.MediaURL
 }
+
+// PublicAddress is where partners and WhatsApp clients reach the sandbox, as host:port.
+func (c *Config) PublicAddress() string { return cmp.Or(c.Address, c.Listen) }
 
 // mediaDir is the folder for uploaded files.
 func (c *Config) mediaDir() string {
@@ -104,7 +108,7 @@ func parseConfig(content []byte) (*Config, error) {
 func (c *Config) validate() error {
 	var problems []error
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	for key, address := range map[string]string{"listen": c.Listen, "control": c.Control} {
+	for key, address := range map[string]string{"listen": c.Listen, "address": c.PublicAddress(), "control": c.Control} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			complain("%s: %q is not host:port", key, address)
 		}

@@ -96,8 +96,12 @@ func (s *Server) ChatURL() string { return "ws://" + s.publicAddress() + chatPat
 // ControlURL returns the control API's base URL, after Start.
 func (s *Server) ControlURL() string { return "http://" + s.control.Addr().String() }
 
-// publicAddress is where clients on this machine reach the server. A listener for all addresses has none of its own.
+// publicAddress is where clients reach the server: the config's address, or that of the listener. A listener for all
+// addresses has none of its own, so then it is this machine's.
 func (s *Server) publicAddress() string {
+	if s.config.Address != "" {
+		return s.config.Address
+	}
 	address := s.public.Addr().(*net.TCPAddr)
 	if address.IP.IsUnspecified() {
 		return net.JoinHostPort("localhost", strconv.Itoa(address.Port))

@@ -181,3 +181,17 @@ func TestVersionIsPrinted(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 }
+
+func TestSandboxIsDescribedByTheAddressThatOthersReach(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatekeeper.yaml")
+	if err := os.WriteFile(path, []byte("listen: 0.0.0.0:29410\naddress: sandbox:29410\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	described, err := postern(t, "gatekeeper", "describe", "--config", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(described, "ws://sandbox:29410/ws/chat") || strings.Contains(described, "0.0.0.0") {
+		t.Errorf("described as:\n%s", described)
+	}
+}

@@ -98,7 +98,8 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 		return nil, err
 	}
 	root := server.RootKey()
-	keysURL := "http://" + cfg.Listen + "/.well-known/jwks"
+	address := cfg.PublicAddress()
+	keysURL := "http://" + address + "/.well-known/jwks"
 	if cfg.PushIssuer == "" {
 		keysURL = ""
 	}
@@ -109,9 +110,9 @@ func describeGatekeeper(path string) ([]config.Gatekeeper, error) {
 			Name:            fmt.Sprintf("Sandbox (%s)", cfg.Product),
 			Product:         string(cfg.Product),
 			Integrator:      int(partner.Integrator),
-			EnlistURL:       "http://" + cfg.Listen + "/3p/interop_reg",
-			ChatURL:         "ws://" + cfg.Listen + "/ws/chat",
-			MediaURL:        "http://" + cfg.Listen,
+			EnlistURL:       "http://" + address + "/3p/interop_reg",
+			ChatURL:         "ws://" + address + "/ws/chat",
+			MediaURL:        "http://" + address,
 			RootKey:         hex.EncodeToString(root[:]),
 			Audience:        partner.Audience,
 			ProtocolVersion: sandboxVersion,
