@@ -48,10 +48,13 @@ func (n *Network) asleep(ctx context.Context, gatekeeper, user string) *database
 	return enlistment
 }
 
-// awaken connects whom asleep returned.
+// awaken connects whom asleep returned, or ends their pause before the next try: a gatekeeper that pushes is there again.
 func (n *Network) awaken(ctx context.Context, enlistment *database.Enlistment) {
 	if !n.isOnDemand(enlistment.Gatekeeper) {
-		n.loaded(standingOf(enlistment)).interop.Start()
+		if client := n.loaded(standingOf(enlistment)); client != nil { // it may have ended meanwhile
+			client.interop.Start()
+			client.interop.Wake()
+		}
 		return
 	}
 	select {
@@ -78,7 +81,7 @@ func (n *Network) loaded(standing database.Standing) *Client {
 	return nil
 }
 
-// rouse loads the login of an on-demand gatekeeper and connects it.
+// rouse loads the login of an on-demand gatekeeper and connects it now, or as soon as it has left.
 func (n *Network) rouse(ctx context.Context, standing database.Standing) {
 	// With the user come all of their logins. bridgev2 would load a login twice that is asked for by its own id.
 	if _, err := n.bridge.GetExistingUserByMXID(ctx, id.UserID(standing.UserID)); err != nil {
@@ -87,5 +90,6 @@ func (n *Network) rouse(ctx context.Context, standing database.Standing) {
 	}
 	if client := n.loaded(standing); client != nil {
 		client.need()
+		client.interop.Wake()
 	}
 }

@@ -37,6 +37,25 @@ func TestPushConnectsWhoIsNotConnected(t *testing.T) {
 	<-i.server.called
 }
 
+// TestPushEndsThePauseBetweenTwoTries: a gatekeeper that was away is asked less and less often, until it pushes. The clock is the
+// real one: without pushes these tries take half a minute on average, with them five seconds at most.
+func TestPushEndsThePauseBetweenTwoTries(t *testing.T) {
+	i := install(t)
+	if _, err := i.answer("yes"); err != nil {
+		t.Fatal(err)
+	}
+	<-i.server.called
+	const tries, limit = 5, 10 * time.Second
+	start := time.Now()
+	for range tries {
+		i.daemon.Network().Wake(context.Background(), wa, string(alice))
+		<-i.server.called
+	}
+	if took := time.Since(start); took > limit {
+		t.Errorf("%d tries took %s", tries, took)
+	}
+}
+
 func TestPushForOthersChangesNothing(t *testing.T) {
 	i := install(t)
 	if _, err := i.answer("yes"); err != nil {

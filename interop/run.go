@@ -45,10 +45,13 @@ type run struct {
 
 	// leaving is set while the account is being deleted on our own wish.
 	leaving atomic.Bool
+
+	// woken holds an element if the next pause between two tries to connect is to be short.
+	woken chan struct{}
 }
 
 func newRun(client *Client) *run {
-	r := &run{client: client, log: &client.options.Log, done: make(chan struct{})}
+	r := &run{client: client, log: &client.options.Log, done: make(chan struct{}), woken: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.handling, r.abandon = context.WithCancel(context.Background())
 	r.queues.run = r
@@ -150,6 +153,7 @@ func (r *run) connectUntilEnd() error {
 			wait.succeeded()
 			tokensRefused = 0
 			err = connection.serve()
+			r.forgetWaking()
 			r.setConnected(nil)
 			r.outbox.disconnected()
 		}
@@ -170,7 +174,7 @@ func (r *run) connectUntilEnd() error {
 		}
 		r.log.Info().Err(err).Dur("retry_in", delay).Msg("Chat channel is down")
 		r.report(&Disconnected{Err: err, RetryIn: delay})
-		r.sleep(delay)
+		r.pause(delay)
 		r.queues.waitUntilLow(r.ctx, err)
 	}
 	return nil
