@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,17 +19,21 @@ import (
 const (
 	// enlistedAtOnce is how many users are made and enlisted side by side: more do not make the homeserver faster.
 	enlistedAtOnce = 8
-	// enlistTries is how often a user tries to enlist. On a machine that is overloaded the gatekeeper may not answer in time,
-	// and the bridge says that it should be tried again.
-	enlistTries = 3
+	// enlistTries is how often a user tries to enlist, with a pause between two tries that begins with firstEnlistPause and
+	// doubles: half a minute in all. On a machine that is overloaded the gatekeeper may not answer in time, and the bridge says that it
+	// should be tried again.
+	enlistTries      = 6
+	firstEnlistPause = time.Second
+	// enlistTimeout bounds one try, in which the bridge waits up to a minute for the gatekeeper.
+	enlistTimeout = 90 * time.Second
 	// maxProvisioningAnswer bounds what is read of an answer of the bridge.
 	maxProvisioningAnswer = 64 << 10
 )
 
 var errProvisioning = errors.New("the bridge's provisioning interface refused")
 
-// enlistMany registers Matrix users and enlists each through the interface that Matrix clients use, with the admin's
-// secret. Nobody talks to the bot.
+// enlistMany registers Matrix users, a few side by side, and enlists each through the interface that Matrix clients use, with the
+// admin's secret. Nobody talks to the bot. The first user with whom that does not work ends it.
 func enlistMany(ctx context.Context, s *stack.Stack, count int) error {
 	secrets, err := s.Bridge.Secrets()
 	if err != nil {
@@ -43,15 +48,32 @@ func enlistMany(ctx context.Context, s *stack.Stack, count int) error {
 			if err != nil {
 				return err
 			}
-			for range enlistTries {
-				if err = enlistOne(ctx, s, secrets.ProvisioningSecret, account.UserID); err == nil {
-					break
-				}
-			}
-			return err
+			return insist(ctx, enlistTries, firstEnlistPause, "enlist "+account.UserID, func() error {
+				ctx, cancel := context.WithTimeout(ctx, enlistTimeout)
+				defer cancel()
+				return enlistOne(ctx, s, secrets.ProvisioningSecret, account.UserID)
+			})
 		})
 	}
 	return group.Wait()
+}
+
+// insist calls fn up to so many times, with a pause between two calls that doubles. Its error says what was tried, how often, and why
+// the last try failed.
+func insist(ctx context.Context, tries int, pause time.Duration, what string, fn func() error) error {
+	for try := 1; ; try++ {
+		err := fn()
+		if err == nil {
+			return nil
+		} else if try == tries || ctx.Err() != nil {
+			return fmt.Errorf("failed to %s, tried %d times: %w", what, try, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause *= 2
+	}
 }
 
 // idleName is the name of one of the users.
