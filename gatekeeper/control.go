@@ -43,6 +43,7 @@ func (s *Server) controlHandler() http.Handler {
 		"POST /faults/drop":                           s.controlDrop,
 		"POST /faults/stream-error":                   s.controlStreamError,
 		"POST /faults/refuse-logins":                  s.controlRefuseLogins,
+		"POST /faults/refuse-enlistments":             s.controlRefuseEnlistments,
 		"POST /faults/acks":                           s.controlAcks,
 		"POST /faults/outage":                         s.controlOutage,
 		"POST /faults/corrupt":                        s.controlCorrupt,

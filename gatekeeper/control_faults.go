@@ -93,6 +93,21 @@ func (s *Server) controlRefuseLogins(r *http.Request) (any, error) {
 	return nil, nil
 }
 
+// controlRefuseEnlistments makes the next enlistments fail with a reason, which may be one that no partner knows.
+func (s *Server) controlRefuseEnlistments(r *http.Request) (any, error) {
+	request := struct {
+		Reason string `json:"reason"`
+		Times  int    `json:"times"`
+	}{Times: 1}
+	if err := readControl(r, &request); err != nil {
+		return nil, err
+	} else if request.Times < 0 || request.Times > maxFaultCount || request.Reason == "" || len(request.Reason) > maxAttribute {
+		return nil, badRequest("reason must be given, times from 0 on")
+	}
+	s.faults.refuseEnlisting(request.Reason, request.Times)
+	return nil, nil
+}
+
 // controlAcks delays the acks of messages, or drops some.
 func (s *Server) controlAcks(r *http.Request) (any, error) {
 	var request struct {

@@ -53,6 +53,8 @@ func TestControlRefusesBadRequests(t *testing.T) {
 		{"GET", "/saw?limit=0", "", 400},
 		{"POST", "/faults/refuse-logins", `{"code":1,"times":1}`, 400},
 		{"POST", "/faults/refuse-logins", `{"code":500,"times":-1}`, 400},
+		{"POST", "/faults/refuse-enlistments", `{"reason":""}`, 400},
+		{"POST", "/faults/refuse-enlistments", `{"reason":"x","times":-1}`, 400},
 		{"POST", "/faults/acks", `{"delay_ms":-1}`, 400},
 		{"POST", "/faults/clock", `{"offset_seconds":99999999999}`, 400},
 		{"POST", "/faults/corrupt", `{"account":"nobody"}`, 404},

@@ -55,6 +55,7 @@
 //	POST /faults/drop           {"account"?} cuts its connections without a word, or all; {"connections": n}
 //	POST /faults/stream-error   {"account"?, "code", "conflict"?} ends them with an error; {"connections": n}
 //	POST /faults/refuse-logins  {"account"?, "code", "times"} fails its next logins with the code, or everybody's
+//	POST /faults/refuse-enlistments {"reason", "times": 1} refuses the next enlistments that are right with the reason
 //	POST /faults/acks           {"delay_ms", "drop"} delays the acks of messages, drops the next ones
 //	POST /faults/outage         {"on"} cuts everything, accepts no connections at the public address
 //	POST /faults/corrupt        {"account", "count": 1} spoils the next ciphertexts for that account's devices

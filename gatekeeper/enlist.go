@@ -27,6 +27,8 @@ type enlister struct {
 	// changed is called after an account that existed got new keys.
 	changed func(ctx context.Context, account types.JID) error
 	note    func(record state.Saw)
+	// refusal is the reason that the control API wants an enlistment to be refused with, "" for none.
+	refusal func() string
 	// storing is held while an account is looked for and stored, so that one subject never gets two.
 	storing sync.Mutex
 }
@@ -69,6 +71,9 @@ func (e *enlister) enlist(ctx context.Context, form map[string][]string) (login 
 	}
 	e.storing.Lock()
 	defer e.storing.Unlock()
+	if reason = e.refusal(); reason != "" {
+		return login, reason
+	}
 	account, err := e.state.AccountByUserVisibleID(ctx, integrator, subject)
 	isNew := errors.Is(err, state.ErrUnknown)
 	if isNew {

@@ -79,6 +79,23 @@ func TestEnlistmentIsRefused(t *testing.T) {
 	}
 }
 
+// TestEnlistmentIsRefusedIfToldSo with any reason, and nothing is done.
+func TestEnlistmentIsRefusedIfToldSo(t *testing.T) {
+	s := start(t)
+	alice := newIdentity("@alice:example.org")
+	s.fault("refuse-enlistments", map[string]any{"reason": "wrong_moon", "times": 2})
+	for range 2 {
+		if login, reason := s.enlist(alice.form(s.partner.token(t, alice.subject, nil))); login != "" || reason != "wrong_moon" {
+			t.Errorf("got %q, %q", login, reason)
+		}
+	}
+	var list struct{ Accounts []any }
+	if s.control("GET", "/interop", nil, &list); len(list.Accounts) != 0 {
+		t.Error("the user is enlisted all the same")
+	}
+	s.enlisted(alice)
+}
+
 func TestEnlistmentWaitsForThePartnersKeys(t *testing.T) {
 	s := start(t)
 	alice := newIdentity("@alice:example.org")

@@ -30,6 +30,9 @@ type faults struct {
 	media       mediaFault
 	mediaLeft   int
 	mediaLifted chan struct{}
+	// refuseEnlistments enlistments are refused with refuseReason.
+	refuseReason      string
+	refuseEnlistments int
 	// http is what goes wrong with the next answers of some routes.
 	http map[httpRoute]*routeFault
 }
@@ -52,6 +55,24 @@ func (f *faults) refusal(who types.JID) int {
 	}
 	f.refuseLogins--
 	return f.refuseCode
+}
+
+// refuseEnlisting makes the next enlistments fail.
+func (f *faults) refuseEnlisting(reason string, times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuseReason, f.refuseEnlistments = reason, times
+}
+
+// enlistRefusal returns the reason that an enlistment is to be refused with, "" if it is not.
+func (f *faults) enlistRefusal() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuseEnlistments == 0 {
+		return ""
+	}
+	f.refuseEnlistments--
+	return f.refuseReason
 }
 
 func (f *faults) setExpireTokens(on bool) {

@@ -150,6 +150,7 @@ func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+enlistPath, s.spoilable(routeEnlist, &enlister{
 		state: s.state, verifier: s.verifier, minimum: s.config.MinimumVersion, now: s.clock.unix, changed: s.enlistedAgain, note: s.note,
+		refusal: s.faults.enlistRefusal,
 	}))
 	mux.Handle("GET "+keysPath, s.spoilable(routeKeys, http.HandlerFunc(s.serveKeys)))
 	mux.HandleFunc("GET "+chatPath, s.serveChat)

@@ -17,6 +17,11 @@ func (s *Server) RefuseLogins(ctx context.Context, account string, code, times i
 	return s.ask(ctx, http.MethodPost, "/faults/refuse-logins", request, nil)
 }
 
+// RefuseEnlistments makes the next enlistments fail with the reason.
+func (s *Server) RefuseEnlistments(ctx context.Context, reason string, times int) error {
+	return s.ask(ctx, http.MethodPost, "/faults/refuse-enlistments", map[string]any{"reason": reason, "times": times}, nil)
+}
+
 // Drop cuts an account's connections without a word, as a broken network does.
 func (s *Server) Drop(ctx context.Context, account string) error {
 	return s.ask(ctx, http.MethodPost, "/faults/drop", map[string]any{"account": account}, nil)
