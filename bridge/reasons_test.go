@@ -2,12 +2,15 @@ package bridge_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge"
@@ -32,6 +35,52 @@ func TestEveryReasonInTheProtocolHasItsSentence(t *testing.T) {
 		if strings.Contains(sentence, reason[1]) {
 			t.Errorf("%s is shown as it came: %s", reason[1], sentence)
 		}
+	}
+}
+
+// TestEveryLoginFailureInTheProtocolHasItsSentenceAndState reads what the client does about failures and stream errors where it is
+// written down; that the client does so is tested in interop. Each outcome is a state of its own.
+func TestEveryLoginFailureInTheProtocolHasItsSentenceAndState(t *testing.T) {
+	text, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| what the client does |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	named := map[string]error{
+		"ErrNotEnlisted": interop.ErrNotEnlisted, "ErrOutdated": interop.ErrOutdated, "ErrReplaced": interop.ErrReplaced,
+		"ErrTokenRefused": interop.ErrTokenRefused,
+	}
+	reasons := make(map[status.BridgeStateErrorCode]string)
+	for line := range strings.SplitSeq(table, "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		does := cells[len(cells)-1]
+		err := errors.New("gatekeeper answered with error 503: <b>internal</b>")
+		name := ""
+		if match := regexp.MustCompile("`(Err\\w+)`").FindStringSubmatch(does); match != nil {
+			name = match[1]
+			if named[name] == nil {
+				t.Fatalf("the protocol names %s, which this test does not know", name)
+			}
+			err = fmt.Errorf("%w: %w", named[name], err)
+		}
+		state := bridge.DisconnectedState(gatekeeper, err)
+		if strings.HasPrefix(does, "ends") {
+			state = bridge.EndedState(gatekeeper, err)
+		}
+		if state.Error == "" || state.Error == "postern-ended" || state.StateEvent == status.StateConnected {
+			t.Errorf("%s: state %s, code %q", does, state.StateEvent, state.Error)
+		}
+		if !strings.Contains(state.Message, gatekeeper.Name) || strings.Contains(state.Message, "internal") || !strings.HasSuffix(state.Message, ".") {
+			t.Errorf("%s: no sentence for a user: %q", does, state.Message)
+		}
+		if other, ok := reasons[state.Error]; ok && other != name {
+			t.Errorf("%q and %q are both %s", other, name, state.Error)
+		}
+		reasons[state.Error] = name
+	}
+	if len(reasons) != len(named)+1 { // and those that are tried again
+		t.Errorf("the table leads to %v", reasons)
 	}
 }
 
