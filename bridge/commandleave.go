@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2/commands"
 
@@ -51,7 +52,7 @@ func (d *Daemon) logout(ce *commands.Event) {
 func (d *Daemon) leaveAll(ce *commands.Event, enlistments []*database.Enlistment) {
 	for _, enlistment := range enlistments {
 		if enlistment.State == database.Leaving {
-			ce.Reply("You are leaving %s already. I will tell you when it is done.", d.network.gatekeeperName(enlistment.Gatekeeper))
+			ce.Reply("You are leaving %s already. I will tell you when it is done. `erase pending` shows what is left.", d.network.gatekeeperName(enlistment.Gatekeeper))
 			continue
 		}
 		// The answer is a promise, so it comes when there is no way back, and before the news of how it went.
@@ -69,6 +70,10 @@ func (d *Daemon) leaveAll(ce *commands.Event, enlistments []*database.Enlistment
 func (d *Daemon) eraseCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
+			if strings.EqualFold(ce.RawArgs, "pending") {
+				d.sayPending(ce)
+				return
+			}
 			ce.Reply("%s", textEraseQuestion)
 			commands.StoreCommandState(ce.User, &commands.CommandState{
 				Action: "Erasing", Next: commands.MinimalCommandHandlerFunc(d.eraseConfirmed),
@@ -77,9 +82,22 @@ func (d *Daemon) eraseCommand() *commands.FullHandler {
 		Name: "erase",
 		Help: commands.HelpMeta{
 			Section:     commands.HelpSectionAuth,
-			Description: "Leave all gatekeepers, and erase what the bridge stores of you",
+			Description: "Leave all gatekeepers, and erase what the bridge stores of you; or see what is not erased yet",
+			Args:        "[`pending`]",
 		},
 	}
+}
+
+// sayPending tells users what is not erased yet.
+func (d *Daemon) sayPending(ce *commands.Event) {
+	configured := func(gatekeeper string) bool { return d.network.gatekeeper(gatekeeper) != nil }
+	pending, err := d.network.dataOf().pending(ce.Ctx, ce.User.MXID, configured)
+	if err != nil {
+		ce.Log.Err(err).Msg("Failed to look what is not erased yet")
+		ce.Reply("%s", textBridgeProblem)
+		return
+	}
+	ce.Reply("%s", textPending(pending, time.Now()))
 }
 
 func (d *Daemon) eraseConfirmed(ce *commands.Event) {

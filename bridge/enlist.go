@@ -63,7 +63,7 @@ func (n *Network) findOrCreate(
 	case enlistment.State == database.Leaving:
 		// What the user wanted to be erased is erased. New keys take the place of the old ones at the gatekeeper.
 		if err = n.eraseChats(ctx, enlistment); err == nil {
-			err = n.enlistments.Delete(ctx, enlistment.Account)
+			err = n.deleteEnlistment(ctx, enlistment.Account)
 		}
 	default: // the chats of one who lapsed go on in their rooms
 		err = n.enlistments.Delete(ctx, enlistment.Account)

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
@@ -59,4 +60,15 @@ func (d *Daemon) changeEEA(
 func (d *Daemon) LoadLogin(ctx context.Context, login networkid.UserLoginID) error {
 	_, err := d.bridge.GetExistingUserLoginByID(ctx, login)
 	return err
+}
+
+// NoteNextTry is what a try leads to after which something is left.
+func (d *Daemon) NoteNextTry(ctx context.Context, account database.AccountID, at time.Time) error {
+	return d.network.noteNextTry(ctx, account, at)
+}
+
+// HasNextTry tells whether it is stored when the next try is.
+func (d *Daemon) HasNextTry(ctx context.Context, account database.AccountID) (bool, error) {
+	value, err := d.network.kv.Get(ctx, nextTry(account))
+	return value != nil, err
 }

@@ -12,7 +12,6 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
-	"postern/portal"
 )
 
 // A user leaves in steps. Each can be repeated, and what is done is stored, so that after a kill the next start goes on:
@@ -95,6 +94,9 @@ func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
 				return
 			}
 			log.Err(err).Msg("A user leaves, and something is left to be done")
+			if noteErr := n.noteNextTry(ctx, enlistment.Account, time.Now().Add(unfinishedRetry)); noteErr != nil {
+				log.Err(noteErr).Msg("Failed to note when it is tried next")
+			}
 			if try == 0 {
 				n.tell(ctx, id.UserID(enlistment.UserID), textLeaving(n.gatekeeperName(enlistment.Gatekeeper), err))
 			}
@@ -136,13 +138,13 @@ func (n *Network) leaveOnce(ctx context.Context, account database.AccountID, key
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	return n.enlistments.Delete(ctx, account)
+	return n.deleteEnlistment(ctx, account)
 }
 
 // eraseChats is step 3: all that is personal but the enlistment itself. The enlistment's lock is held.
 func (n *Network) eraseChats(ctx context.Context, enlistment *database.Enlistment) error {
 	// A user who lapsed and did not finish enlisting again has a login that the enlistment does not name.
-	logins, err := n.loginsAt(ctx, id.UserID(enlistment.UserID), enlistment.Gatekeeper)
+	logins, err := loginsAt(ctx, n.records, id.UserID(enlistment.UserID), enlistment.Gatekeeper)
 	if err != nil {
 		return err
 	}
@@ -155,21 +157,6 @@ func (n *Network) eraseChats(ctx context.Context, enlistment *database.Enlistmen
 		}
 	}
 	return n.enlistments.EraseChats(ctx, enlistment.Account)
-}
-
-// loginsAt returns the logins that bridgev2 has of a user at a gatekeeper.
-func (n *Network) loginsAt(ctx context.Context, user id.UserID, gatekeeper string) ([]networkid.UserLoginID, error) {
-	all, err := n.records.Logins(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	var logins []networkid.UserLoginID
-	for _, login := range all {
-		if at, _, err := portal.ParseLoginID(login.ID); err == nil && at == gatekeeper {
-			logins = append(logins, login.ID)
-		}
-	}
-	return logins, nil
 }
 
 // endClient ends the connection and lets nothing more into the outbox. The senders of what is there are told that it

@@ -24,10 +24,11 @@ func textLeaving(gatekeeper string, err error) string {
 	var farewell *farewellError
 	if errors.As(err, &farewell) {
 		return fmt.Sprintf("You are leaving %[1]s, but it cannot be told at the moment. I will try again every few minutes, and tell you when "+
-			"it is done. Until then your keys stay here, people there can still write to you, and you will not see it.", gatekeeper)
+			"it is done. Until then your keys stay here, people there can still write to you, and you will not see it. `erase pending` shows "+
+			"what is left.", gatekeeper)
 	}
 	return fmt.Sprintf("You are leaving %s, but not everything could be erased yet. I will try again every few minutes, and tell you "+
-		"when it is done.", gatekeeper)
+		"when it is done. `erase pending` shows what is left.", gatekeeper)
 }
 
 // textChatEnded stands at the end of a chat.

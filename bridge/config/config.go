@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,6 +161,11 @@ func (c *Config) GatekeeperName(id string) string {
 		}
 	}
 	return id
+}
+
+// HasGatekeeper tells whether a gatekeeper is in the config.
+func (c *Config) HasGatekeeper(id string) bool {
+	return slices.ContainsFunc(c.Gatekeepers, func(gatekeeper Gatekeeper) bool { return gatekeeper.ID == id })
 }
 
 // Interop returns the entry in the form that the interop client wants. The entry must have been validated.

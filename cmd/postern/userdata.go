@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"maunium.net/go/mautrix/id"
@@ -58,13 +59,23 @@ func writePrivate(path string, content []byte) error {
 
 func newErase() *cobra.Command {
 	var path string
+	var pending bool
 	command := &cobra.Command{
 		Use:   "erase USER",
 		Short: "Let a user leave all gatekeepers, and erase their data",
 		Long: "Marks a user as one who leaves. The bridge does the rest, since the gatekeepers have to be told and rooms to be left: if it runs,\n" +
-			"within half a minute, otherwise when it starts the next time. The user is told. There is no way back.",
-		Args: cobra.ExactArgs(1),
+			"within half a minute, otherwise when it starts the next time. The user is told. There is no way back.\n\n" +
+			"With --pending it changes nothing and lists who left, or leaves, and what of them is not erased yet; then USER can be left out.",
+		Args: func(command *cobra.Command, args []string) error {
+			if pending {
+				return cobra.MaximumNArgs(1)(command, args)
+			}
+			return cobra.ExactArgs(1)(command, args)
+		},
 		RunE: func(command *cobra.Command, args []string) error {
+			if pending {
+				return listPending(command, path, args)
+			}
 			cfg, user, err := forUser(path, args[0])
 			if err != nil {
 				return err
@@ -79,15 +90,53 @@ func newErase() *cobra.Command {
 		},
 	}
 	command.Flags().StringVarP(&path, "config", "c", configName, "the config file")
+	command.Flags().BoolVar(&pending, "pending", false, "list what is not erased yet, and when it is tried next")
 	return command
+}
+
+// listPending prints what is not erased yet, of one user or of all.
+func listPending(command *cobra.Command, path string, args []string) error {
+	var user id.UserID
+	var err error
+	if len(args) > 0 {
+		if user, err = parseUser(args[0]); err != nil {
+			return err
+		}
+	}
+	cfg, err := config.Load(path, os.Getenv)
+	if err != nil {
+		return err
+	}
+	pending, err := bridge.PendingErasures(command.Context(), cfg, user)
+	if err != nil {
+		return err
+	}
+	if len(pending) == 0 {
+		_, err = fmt.Fprintln(command.OutOrStdout(), "Nothing is left to be erased.")
+	}
+	now := time.Now()
+	for _, one := range pending {
+		if _, err = fmt.Fprintf(command.OutOrStdout(), "%s: %s\n", one.User, one.Sentence(now)); err != nil {
+			break
+		}
+	}
+	return err
 }
 
 // forUser loads the config and checks a Matrix ID.
 func forUser(path, text string) (*config.Config, id.UserID, error) {
-	user := id.UserID(text)
-	if _, _, err := user.ParseAndValidateRelaxed(); err != nil {
-		return nil, "", fmt.Errorf("%.64q is not a Matrix ID, such as @name:example.org", text)
+	user, err := parseUser(text)
+	if err != nil {
+		return nil, "", err
 	}
 	cfg, err := config.Load(path, os.Getenv)
 	return cfg, user, err
+}
+
+func parseUser(text string) (id.UserID, error) {
+	user := id.UserID(text)
+	if _, _, err := user.ParseAndValidateRelaxed(); err != nil {
+		return "", fmt.Errorf("%.64q is not a Matrix ID, such as @name:example.org", text)
+	}
+	return user, nil
 }

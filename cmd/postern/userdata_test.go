@@ -11,6 +11,7 @@ func TestDataOfNobodyIsNeitherExportedNorErased(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "export.json")
 	for _, args := range [][]string{
 		{"erase", "@nobody:example.org"}, {"erase", "nobody"}, {"export", "-o", output, "nobody"}, {"export"}, {"erase"},
+		{"erase", "--pending", "nobody"}, {"erase", "--pending", "@a:example.org", "@b:example.org"},
 	} {
 		if said, err := postern(t, append(args, "--config", path)...); err == nil {
 			t.Errorf("%q is no error: %s", args, said)
@@ -21,6 +22,15 @@ func TestDataOfNobodyIsNeitherExportedNorErased(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(output); len(files) > 0 {
 		t.Error("a file was made")
+	}
+}
+
+func TestNothingIsPendingWhereNobodyLeaves(t *testing.T) {
+	path, _ := installed(t)
+	for _, args := range [][]string{{"erase", "--pending"}, {"erase", "--pending", "@alice:example.org"}} {
+		if said, err := postern(t, append(args, "--config", path)...); err != nil || said != "Nothing is left to be erased.\n" {
+			t.Errorf("%q: %q, %v", args, said, err)
+		}
 	}
 }
 

@@ -77,6 +77,10 @@ func TestLeavingSurvivesKillsAndOutages(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.sees(t, ctx, "what is left", matrixuser.NoticeIn(alice.Management, s.Bot(), "cannot be told at the moment"))
+	alice.command(t, ctx, "erase pending", "tried again at")
+	if said := postern(t, ctx, s, "erase", "--pending"); !strings.Contains(said, alice.ID().String()+": ") || !strings.Contains(said, "tried again at") {
+		t.Errorf("what is left, for the admin: %q", said)
+	}
 	s.Bridge.Kill()
 	if err := s.Gatekeeper.Start(ctx); err != nil {
 		t.Fatal(err)
@@ -97,6 +101,7 @@ func TestLeavingSurvivesKillsAndOutages(t *testing.T) {
 	if ended != 1 {
 		t.Errorf("the end of the chat was told %d times", ended)
 	}
+	alice.command(t, ctx, "erase pending", "Nothing of you is left")
 }
 
 // TestAdminErasesAUser: the command line works beside the daemon.
