@@ -85,6 +85,20 @@ func TestRefusalsOfBridgev2AreExplained(t *testing.T) {
 	if text := bridge.ExplainStatus(unknown, event.EventReaction); !strings.Contains(text, "does not know the message") {
 		t.Errorf("a reaction to something unknown: %q", text)
 	}
+	refused := func(message string) string {
+		return bridge.ExplainStatus(bridgev2.WrapErrorInStatus(bridgev2.ErrNotLoggedIn).WithMessage(message), event.EventMessage)
+	}
+	for message, want := range map[string]string{
+		"You're not logged in (receiver login is not logged in)": "suspended",
+		"You're not logged in (receiver login is nil)":           "suspended",
+		"": "suspended",
+		"You're not logged in (relay not set and receiver login is owned by @a:b, not @c:d)": "somebody else's chat",
+		"Write `eea confirm`.": "", // what the state of the login says is better
+	} {
+		if text := refused(message); !strings.Contains(text, want) || (text == "") != (want == "") {
+			t.Errorf("instead of %q: %q", message, text)
+		}
+	}
 	if text := bridge.ExplainStatus(unknown, event.EventRedaction); text != "" {
 		t.Errorf("a deletion of something unknown: %q", text)
 	}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.mau.fi/util/exfmt"
@@ -147,8 +148,24 @@ func explainStatus(err error, about event.Type) string {
 		return "The bridge does not know the message that it is about. Your contact does not see what you did."
 	case errors.Is(err, bridgev2.ErrMediaTooLarge):
 		return textFileTooLarge
+	case errors.Is(err, bridgev2.ErrNotLoggedIn):
+		return explainNotLoggedIn(err)
 	default:
 		return ""
+	}
+}
+
+// explainNotLoggedIn is for who writes into a chat whose login takes nothing any more. bridgev2 knows why as soon as the login's state
+// was sent, and says so; in the instant before, and while the user leaves, it has no words for it.
+func explainNotLoggedIn(err error) string {
+	var told bridgev2.MessageStatus
+	switch {
+	case !errors.As(err, &told) || told.Message != "" && !strings.HasPrefix(told.Message, "You're not logged in"):
+		return ""
+	case strings.Contains(told.Message, "is owned by"):
+		return "This is somebody else's chat. What you write here does not reach the contact."
+	default:
+		return "Your chats here have ended or are suspended, so nothing is sent. Why, and what you can do, stands in your own chat with me."
 	}
 }
 

@@ -25,6 +25,8 @@ func TestAWithdrawnDeclarationSuspendsTheChats(t *testing.T) {
 	room := chatted(t, ctx, s, alice, bob)
 
 	alice.command(t, ctx, "eea withdraw", "After 30 days")
+	alice.writes(t, ctx, room, unique("at-once")) // whoever is faster, the message or the news
+	alice.sees(t, ctx, "why, at once", matrixuser.NoticeIn(room, s.Bot(), "suspended"))
 	alice.sees(t, ctx, "the state", matrixuser.MessageIn(alice.Management, s.Bot(), "you have not declared to live"))
 	lost := alice.writes(t, ctx, room, unique("not-sent"))
 	alice.sees(t, ctx, "failed status", matrixuser.StatusOf(lost, event.MessageStatusRetriable))
