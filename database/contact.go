@@ -22,7 +22,8 @@ type Contacts struct {
 // Contacts returns the table of an enlistment that was created before.
 func (db *Database) Contacts(account AccountID) *Contacts { return &Contacts{&db.core, account} }
 
-const selectContact = "SELECT contact, request, blocked, listed, compared, held FROM postern_contact WHERE account = $1 "
+const selectContact = `SELECT contact, request, asked, shown, missed, pinged, wished, blocked, listed, compared, held
+	FROM postern_contact WHERE account = $1 `
 
 // Contact returns what the user decided about a contact. If that is nothing, all fields but the JID are zero.
 func (c *Contacts) Contact(ctx context.Context, jid types.JID) (*puppet.Contact, error) {
@@ -60,8 +61,11 @@ func (c *Contacts) SetRequest(ctx context.Context, jid types.JID, was, is puppet
 func scanContact(row dbutil.Scannable) (*puppet.Contact, error) {
 	var contact puppet.Contact
 	var jid string
-	err := row.Scan(&jid, &contact.Request, &contact.Blocked, &contact.Listed, &contact.Compared, &contact.Held)
+	var asked, pinged int64
+	err := row.Scan(&jid, &contact.Request, &asked, &contact.Shown, &contact.Missed, &pinged, &contact.Wished,
+		&contact.Blocked, &contact.Listed, &contact.Compared, &contact.Held)
 	if err == nil {
+		contact.Asked, contact.Pinged = fromUnix(asked), fromUnix(pinged)
 		contact.JID, err = parseJID(jid)
 	}
 	return &contact, err

@@ -61,6 +61,8 @@ type Enlistment struct {
 	EEAAt, EEAWithdrawn time.Time
 	// Told is set while [Leaving]: the gatekeeper knows.
 	Told bool
+	// Settings is what the user set, by name. A new enlistment has none; see [Enlistments.Renew].
+	Settings map[string]string
 	// Created is set by Create if it is zero.
 	Created time.Time
 	// Connected is about when the login last succeeded, zero if it never did. See MarkConnected.
@@ -140,7 +142,7 @@ func (e Enlistments) update(ctx context.Context, query string, args ...any) erro
 
 const selectEnlistment = `
 	SELECT account, gatekeeper, user_id, login, jid, state, account_keys, consent_version, consent_at, created,
-		eea_version, eea_at, eea_withdrawn, told, connected
+		eea_version, eea_at, eea_withdrawn, told, connected, settings
 	FROM postern_enlistment `
 
 // Find returns the user's enlistment with a gatekeeper, in whatever state. Errors: [ErrNoEnlistment].
@@ -177,11 +179,12 @@ func (e Enlistments) one(ctx context.Context, query string, args ...any) (*Enlis
 func (e Enlistments) scan(row dbutil.Scannable) (*Enlistment, error) {
 	var enlistment Enlistment
 	var login sql.NullString
-	var jid string
+	var jid, settings string
 	var sealed []byte
 	var consentAt, created, eeaAt, eeaWithdrawn, connected int64
 	err := row.Scan(&enlistment.Account, &enlistment.Gatekeeper, &enlistment.UserID, &login, &jid, &enlistment.State,
-		&sealed, &enlistment.ConsentVersion, &consentAt, &created, &enlistment.EEAVersion, &eeaAt, &eeaWithdrawn, &enlistment.Told, &connected)
+		&sealed, &enlistment.ConsentVersion, &consentAt, &created, &enlistment.EEAVersion, &eeaAt, &eeaWithdrawn, &enlistment.Told, &connected,
+		&settings)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +193,9 @@ func (e Enlistments) scan(row dbutil.Scannable) (*Enlistment, error) {
 	enlistment.EEAAt, enlistment.EEAWithdrawn = fromUnix(eeaAt), fromUnix(eeaWithdrawn)
 	enlistment.Connected = fromUnix(connected)
 	if enlistment.JID, err = parseJID(jid); err != nil {
+		return nil, err
+	}
+	if enlistment.Settings, err = parseSettings(settings); err != nil {
 		return nil, err
 	}
 	keys, err := e.accountSealer(enlistment.Account).Open(sealed, enlistmentKeys)

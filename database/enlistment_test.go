@@ -123,6 +123,7 @@ func TestDeleteErasesEverythingOfTheAccountAlone(t *testing.T) {
 			fill(t, db.AccountStore(one.Account))
 			check(t, db.Unfetched(one.Account).PutUnfetched(ctx, "A", []byte("message")))
 			must(db.Contacts(one.Account).SetRequest(ctx, aliceJID, puppet.NeverAsked, puppet.Asks))
+			check(t, db.Kept(one.Account).Put(ctx, aliceJID, "A", []byte("message"), true))
 		}
 		for table := range accountTables(t, raw) {
 			if rows := countRows(t, raw, table); rows != 2 {

@@ -96,6 +96,8 @@ func writeSecrets(t *testing.T, db *database.Database, secrets map[string][]byte
 	}
 	check(t, store.CompleteOutgoing(ctx, "completed", secret("completed text")))
 	check(t, db.Unfetched(alice.Account).PutUnfetched(ctx, "unfetched", secret("unfetched message")))
+	must(db.Contacts(alice.Account).Ask(ctx, aliceJID))
+	check(t, db.Kept(alice.Account).Put(ctx, aliceJID, "kept", secret("kept message"), true))
 	check(t, db.KV().Set(ctx, "sync", secret("value of the bridge")))
 
 	_, err := provider.New(ctx, provider.Options{

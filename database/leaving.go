@@ -40,11 +40,11 @@ func (e Enlistments) MarkTold(ctx context.Context, account AccountID) error {
 	return e.update(ctx, "UPDATE postern_enlistment SET told = $2 WHERE account = $1", account, true)
 }
 
-// EraseChats erases what is kept of the account's conversations: sessions, contacts' keys, messages on their way. Only
+// EraseChats erases what is kept of the account's conversations: sessions, contacts' keys, messages on their way, decisions. Only
 // what a farewell takes is left: the account's own keys.
 func (e Enlistments) EraseChats(ctx context.Context, account AccountID) error {
 	return e.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"postern_session", "postern_identity", "postern_outgoing", "postern_received", "postern_unfetched"} {
+		for _, table := range []string{"postern_session", "postern_identity", "postern_outgoing", "postern_received", "postern_unfetched", "postern_contact"} {
 			if err := e.exec(ctx, "erase conversations", "DELETE FROM "+table+" WHERE account = $1", account); err != nil {
 				return err
 			}

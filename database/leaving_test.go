@@ -64,9 +64,13 @@ func TestErasedChatsLeaveTheKeysForTheFarewell(t *testing.T) {
 		store := db.AccountStore(alice.Account)
 		check(t, store.SaveSession(ctx, bob, []byte("session")))
 		check(t, db.Unfetched(alice.Account).PutUnfetched(ctx, "in:x", []byte("message")))
+		must(db.Contacts(alice.Account).Ask(ctx, aliceJID))
 		check(t, db.Enlistments().EraseChats(ctx, alice.Account))
 		if session := must(store.LoadSession(ctx, bob)); session != nil {
 			t.Error("a session is left")
+		}
+		if contacts := must(db.Contacts(alice.Account).All(ctx)); len(contacts) != 0 {
+			t.Errorf("decisions about %d contacts are left", len(contacts))
 		}
 		if ids := must(db.Unfetched(alice.Account).UnfetchedIDs(ctx, "in:", 9)); len(ids) != 0 {
 			t.Error("a message is left")

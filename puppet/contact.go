@@ -1,6 +1,10 @@
 package puppet
 
-import "go.mau.fi/whatsmeow/types"
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
 
 // Request is what became of a contact's wish to write to a user. The numbers are stored.
 type Request int
@@ -20,6 +24,15 @@ const (
 type Contact struct {
 	JID     types.JID // without a device
 	Request Request
+	// Asked is when the contact first asked, zero if that never happened or was answered by the user writing first.
+	Asked time.Time
+	// Shown: there is a room that was made for the request, in which nothing was said yet.
+	Shown bool
+	// Missed is how many messages came while the contact asked that were not kept.
+	Missed int
+	// Pinged is when the user last asked the contact to turn third-party chats on, and Wished whether they wait for it.
+	Pinged time.Time
+	Wished bool
 	// Blocked is what the user wants, Listed what the gatekeeper's blocklist said when both were last compared. They
 	// differ while a change has not reached the gatekeeper.
 	Blocked, Listed bool

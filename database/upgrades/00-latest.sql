@@ -30,6 +30,7 @@ CREATE TABLE postern_enlistment (
 	eea_at          BIGINT  NOT NULL DEFAULT 0,
 	eea_withdrawn   BIGINT  NOT NULL DEFAULT 0,
 	connected       BIGINT  NOT NULL DEFAULT 0, -- when the login to the gatekeeper last succeeded, to the hour
+	settings        TEXT    NOT NULL DEFAULT '', -- JSON: what the user set, by name; '' is nothing
 
 	UNIQUE (gatekeeper, user_id),
 	UNIQUE (login)
@@ -119,13 +120,32 @@ CREATE TABLE postern_contact (
 	account   BIGINT   NOT NULL REFERENCES postern_enlistment (account) ON DELETE CASCADE,
 	contact   TEXT     NOT NULL,               -- JID
 	request   SMALLINT NOT NULL DEFAULT 0,     -- 0 never asked, 1 asks, 2 accepted, 3 declined
+	asked     BIGINT   NOT NULL DEFAULT 0,     -- when the contact first asked
+	shown     BOOLEAN  NOT NULL DEFAULT false, -- there is a room that was made for the request, not for a chat
+	missed    INTEGER  NOT NULL DEFAULT 0,     -- messages that came while the contact asked and were not kept
 	blocked   BOOLEAN  NOT NULL DEFAULT false, -- the user wants it
 	listed    BOOLEAN  NOT NULL DEFAULT false, -- on the gatekeeper's blocklist, as far as we know
 	compared  BYTEA,                           -- a hash of the identity keys whose security code the user compared
 	held      BOOLEAN  NOT NULL DEFAULT false, -- messages to the contact wait until the user agrees to a new key
 	pinged    BIGINT   NOT NULL DEFAULT 0,     -- when the user last asked the contact to turn third-party chats on
+	wished    BOOLEAN  NOT NULL DEFAULT false, -- the user waits for the answer
 
 	PRIMARY KEY (account, contact)
+);
+
+-- Messages of contacts whom the user has not accepted yet, or was accepting when the bridge stopped.
+CREATE TABLE postern_kept (
+	account  BIGINT  NOT NULL,
+	contact  TEXT    NOT NULL, -- JID
+	id       TEXT    NOT NULL, -- the message's
+	position BIGINT  NOT NULL, -- the order in which they came
+	message  BYTEA   NOT NULL, -- sealed
+	whole    BOOLEAN NOT NULL, -- false: it could not be decrypted, and may come again
+	size     INTEGER NOT NULL, -- bytes of message
+	created  BIGINT  NOT NULL,
+
+	PRIMARY KEY (account, contact, id),
+	FOREIGN KEY (account, contact) REFERENCES postern_contact (account, contact) ON DELETE CASCADE ON UPDATE CASCADE
 );
 
 -- The partner server's signing keys. The index allows one active key: of two first starts, one wins.
