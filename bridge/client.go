@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 
+	"postern/bridge/homeserver"
 	"postern/database"
 	"postern/interop"
 	"postern/portal"
@@ -45,10 +46,12 @@ type Client struct {
 
 	// sending is held for reading while a message goes into the outbox, and for writing while ended is set: what is in
 	// the outbox after that was there before.
-	sending sync.RWMutex
-	ended   atomic.Bool
-	settled atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
-	chats   chatStates
+	sending  sync.RWMutex
+	ended    atomic.Bool
+	settings settings
+	gate     gate
+	settled  atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
+	chats    chatStates
 }
 
 var (
@@ -58,6 +61,8 @@ var (
 	_ bridgev2.TypingHandlingNetworkAPI               = (*Client)(nil)
 	_ bridgev2.PersonalFilteringCustomizingNetworkAPI = (*Client)(nil)
 	_ bridgev2.NetworkAPIWithUserID                   = (*Client)(nil)
+	_ bridgev2.MembershipHandlingNetworkAPI           = (*Client)(nil)
+	_ bridgev2.MessageRequestAcceptingNetworkAPI      = (*Client)(nil)
 	_ interop.Handler                                 = (*Client)(nil)
 )
 
@@ -80,9 +85,13 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 	if err != nil && !errors.Is(err, database.ErrNoEnlistment) {
 		return fmt.Errorf("failed to load the enlistment: %w", err)
 	}
+	if client.enlistment != nil {
+		client.settings.load(client.enlistment.Settings)
+	}
 	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
 		options.Complete = client.completeDraft
+		options.ReadReceipts = func() bool { return client.isOn(settingReadReceipts) }
 		client.interop = interop.NewClient(options)
 		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended {
 			client.attend(entry)
@@ -107,7 +116,7 @@ func (n *Network) clientOptions(
 		Handler:      handler,
 		Log:          log,
 		HTTPClient:   n.HTTPClient,
-		ReadReceipts: true,
+		ReadReceipts: func() bool { return settingOf(enlistment.Settings, settingReadReceipts).word == on },
 	}
 }
 
@@ -222,6 +231,10 @@ func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomF
 
 // CustomizePersonalFilteringSpace implements bridgev2.PersonalFilteringCustomizingNetworkAPI.
 func (c *Client) CustomizePersonalFilteringSpace(request *mautrix.ReqCreateRoom) {
+	if !c.isOn(settingSpace) {
+		request.Preset = homeserver.PresetNone
+		return
+	}
 	request.Name = spaceName
 	request.Topic = fmt.Sprintf("Your chats with people on %s", c.gatekeeperName())
 }

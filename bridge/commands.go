@@ -17,6 +17,11 @@ func (d *Daemon) addCommands() {
 		d.eraseCommand(),
 		d.exportCommand(),
 		d.eeaCommand(),
+		d.settingsCommand(),
+		d.requestsCommand(),
+		d.acceptCommand(),
+		d.declineCommand(),
+		d.undeclineCommand(),
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) {
 				if ce.User.MXID.Homeserver() != d.cfg.Homeserver.Domain {

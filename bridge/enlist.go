@@ -51,6 +51,7 @@ func (n *Network) findOrCreate(
 	ctx context.Context, user id.UserID, gatekeeper *interop.Gatekeeper, given answers,
 ) (*database.Enlistment, error) {
 	enlistment, err := n.enlistments.Find(ctx, gatekeeper.ID, user.String())
+	var lapsed *database.Enlistment
 	switch {
 	case errors.Is(err, database.ErrNoEnlistment):
 		err = nil
@@ -65,8 +66,8 @@ func (n *Network) findOrCreate(
 		if err = n.eraseChats(ctx, enlistment); err == nil {
 			err = n.deleteEnlistment(ctx, enlistment.Account)
 		}
-	default: // the chats of one who lapsed go on in their rooms
-		err = n.enlistments.Delete(ctx, enlistment.Account)
+	default: // the chats of one who lapsed go on in their rooms, by what the user decided
+		lapsed = enlistment
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +83,12 @@ func (n *Network) findOrCreate(
 	if !given.eeaAt.IsZero() {
 		enlistment.EEAVersion, enlistment.EEAAt = consent.Current(consent.EEA), given.eeaAt
 	}
-	if err = n.enlistments.Create(ctx, enlistment); err != nil {
+	if lapsed != nil {
+		err = n.enlistments.Renew(ctx, lapsed.Account, enlistment)
+	} else {
+		err = n.enlistments.Create(ctx, enlistment)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return enlistment, nil

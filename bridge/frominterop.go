@@ -31,18 +31,17 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 	}
 	switch evt := evt.(type) {
 	case *interop.Message:
-		return c.handleMessage(ctx, evt)
+		return c.passMessage(ctx, evt, &evt.MessageInfo, func() error { return c.handleMessage(ctx, evt) })
 	case *interop.Undecryptable:
-		return c.handleUndecryptable(ctx, evt)
+		return c.passMessage(ctx, evt, &evt.MessageInfo, func() error { return c.handleUndecryptable(ctx, evt) })
 	case *interop.Receipt:
-		return c.handleReceipt(ctx, evt)
+		return c.pass(ctx, evt.Chat, func() error { return c.handleReceipt(ctx, evt) }, nil)
 	case *interop.ChatState:
-		return c.handleChatState(evt)
+		return c.pass(ctx, evt.Chat, func() error { return c.handleChatState(evt) }, nil)
 	case *interop.IdentityChanged:
-		return c.handleIdentityChanged(ctx, evt)
+		return c.pass(ctx, evt.Contact, func() error { return c.handleIdentityChanged(ctx, evt) }, nil)
 	case *interop.ContactChanged:
-		c.pictureChanged(ctx, evt.Contact)
-		return nil
+		return c.pass(ctx, evt.Contact, func() error { c.pictureChanged(ctx, evt.Contact); return nil }, nil)
 	case *interop.SendResult:
 		return c.sendResult(ctx, evt)
 	default:
@@ -253,6 +252,8 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		}
 		c.sendState(status.BridgeState{StateEvent: status.StateConnected})
 		c.forgetOldUnfetched(ctx)
+		c.forgetOldRequests(ctx)
+		c.settleSoon()
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {
 			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
 		}

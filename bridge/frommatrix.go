@@ -40,6 +40,11 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if err != nil {
 		return nil, fmt.Errorf("failed to find the recipient: %w", err)
 	}
+	if msg.Portal.MessageRequest {
+		if err = c.acceptRequest(ctx, jid); err != nil {
+			return nil, err
+		}
+	}
 	outgoing, err := portal.ToInterop(msg, &portal.OutgoingContext{
 		Quote: c.quote(ctx, msg), Timer: timerOf(msg.Portal), Self: c.enlistment.JID,
 	})

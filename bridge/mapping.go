@@ -48,6 +48,8 @@ func mautrixConfig(cfg *config.Config) *bridgeconfig.Config {
 			PersonalFilteringSpaces:   true,
 			PrivateChatPortalMeta:     true,
 			SplitPortals:              true,
+			MuteOnlyOnCreate:          true, // what users change in their clients stays
+			BridgeMatrixLeave:         true, // who rejects an invitation declines a request
 			BridgeStatusNotices:       "errors",
 			TransientStateDebounce:    stateDebounce,
 			DeduplicateMatrixMessages: true,

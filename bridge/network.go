@@ -100,6 +100,9 @@ type Network struct {
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	pictures *pictureLoader
+	// chats is held while what comes from a contact passes the gate, and while what was kept goes into the room. Never with
+	// a lock of bridgev2's.
+	chats *exsync.KeyedMutex[networkid.PortalKey]
 	// names are the contacts' names that are set already, made safe, as far as they wrote in this run.
 	names     sync.Map // of networkid.UserID to string
 	refreshes *refreshes
@@ -138,6 +141,7 @@ func newNetwork(options networkOptions) *Network {
 		kv:             options.Database.KV(),
 		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
+		chats:          exsync.NewKeyedMutex[networkid.PortalKey](),
 		pictures:       newPictureLoader(options.HTTPClient),
 		capabilities:   portal.Capabilities(portal.CapabilityLimits{MaxFile: options.MaxFile, Convert: options.Transcode.CanVoice()}),
 		transfers:      make(transfers, options.Transfers),

@@ -23,12 +23,25 @@ const (
 	receiptBatch = 256
 )
 
+var (
+	settingReadReceipts = onOff("read-receipts", "Read receipts",
+		"contacts see when you have read a message.", "contacts do not see what you have read.")
+	settingTyping = onOff("typing", "Typing", "contacts see when you are typing.", "contacts do not see when you are typing.")
+)
+
+// errNotAccepted keeps bridgev2 from moving its mark of what was read.
+var errNotAccepted = errors.New("the user has not accepted the contact")
+
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI: a receipt in a room stands for everything
 // up to there, a gatekeeper wants every message named. On an error bridgev2 does not move its mark, so what was not
 // told is told with the next receipt; if the channel was down, when it is up again.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
 	if !c.IsLoggedIn() {
 		return bridgev2.ErrNotLoggedIn
+	} else if receipt.Portal.MessageRequest {
+		return errNotAccepted
+	} else if !c.isOn(settingReadReceipts) {
+		return nil // bridgev2 moves its mark, so what was read now is not told later either
 	}
 	err := c.sendRead(ctx, receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
 	if errors.Is(err, interop.ErrNotConnected) {
@@ -77,6 +90,9 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, typing *bridgev2.Matrix
 	_, jid, err := contactJID(typing.Portal.PortalKey)
 	if err != nil {
 		return err
+	}
+	if typing.Portal.MessageRequest || !c.isOn(settingTyping) {
+		return nil
 	}
 	if typing.IsTyping {
 		c.need() // a message will follow

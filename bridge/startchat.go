@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"postern/bridge/homeserver"
 	"postern/interop"
@@ -23,12 +24,23 @@ func (c *Client) GetChatInfo(_ context.Context, chat *bridgev2.Portal) (*bridgev
 	if err != nil {
 		return nil, err
 	}
-	return portal.ChatInfo(contact, nil), nil
+	info := c.chatInfo(contact)
+	if chat.MessageRequest {
+		portal.Opened(info)
+	}
+	return info, nil
+}
+
+// chatInfo describes a room as the user wants it.
+func (c *Client) chatInfo(contact networkid.UserID) *bridgev2.ChatInfo {
+	info := portal.ChatInfo(contact, nil)
+	info.UserLocal = c.userLocal()
+	return info
 }
 
 // ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI, for the command start-chat and the provisioning
 // interface. The identifier is a phone number in international form, as people write it.
-func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, _ bool) (*bridgev2.ResolveIdentifierResponse, error) {
+func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, begin bool) (*bridgev2.ResolveIdentifierResponse, error) {
 	if !c.IsLoggedIn() {
 		return nil, resolveError(c.gatekeeperName(), interop.ErrNotConnected)
 	}
@@ -40,6 +52,11 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, _ boo
 	if err != nil {
 		zerolog.Ctx(ctx).Info().Err(err).Msg("A contact cannot be reached")
 		return nil, resolveError(c.gatekeeperName(), err)
+	}
+	if begin {
+		if err = c.Accept(ctx, contact.JID); err != nil {
+			return nil, err
+		}
 	}
 	return c.resolved(ctx, contact)
 }
@@ -60,7 +77,7 @@ func (c *Client) resolved(ctx context.Context, contact *interop.Contact) (*bridg
 		Ghost:    ghost,
 		UserID:   user,
 		UserInfo: profile.UserInfo(),
-		Chat:     &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, user), PortalInfo: portal.ChatInfo(user, nil)},
+		Chat:     &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, user), PortalInfo: c.chatInfo(user)},
 	}, nil
 }
 
@@ -77,7 +94,10 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 		}
 		return nil, resolveError(c.gatekeeperName(), err)
 	}
-	return &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, ghost.ID), PortalInfo: portal.ChatInfo(ghost.ID, nil)}, nil
+	if err = c.Accept(ctx, jid); err != nil {
+		return nil, err
+	}
+	return &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, ghost.ID), PortalInfo: c.chatInfo(ghost.ID)}, nil
 }
 
 // checkReachable asks for those who have a phone number. Others were found in some way before, or their first message

@@ -37,8 +37,8 @@ type Options struct {
 	// after any other the chat waits and Complete is called again, without end. It may also be called again for a draft that
 	// it completed if the program ended before that was stored. nil without drafts.
 	Complete func(ctx context.Context, draft Draft) (*waE2E.Message, error)
-	// ReadReceipts tells the gatekeeper whether this user sends read receipts.
-	ReadReceipts bool
+	// ReadReceipts is asked at every login whether this user sends read receipts, which the gatekeeper is told. nil is no.
+	ReadReceipts func() bool
 }
 
 // Contact is what the gatekeeper tells about a user of its own.

@@ -106,7 +106,7 @@ func (c *Client) loginPayload(ctx context.Context) ([]byte, error) {
 		InteropData: &waWa6.ClientPayload_InteropData{
 			AccountID:          proto.Uint64(account),
 			Token:              []byte(token),
-			EnableReadReceipts: proto.Bool(c.options.ReadReceipts),
+			EnableReadReceipts: proto.Bool(c.options.ReadReceipts != nil && c.options.ReadReceipts()),
 		},
 	})
 }

@@ -22,7 +22,7 @@ func TestLoginSaysWhoIsThere(t *testing.T) {
 		t.Run(string(product), func(t *testing.T) {
 			_, s, l := started(t, func(o *interop.Options) {
 				o.Gatekeeper.Product = product
-				o.ReadReceipts = true
+				o.ReadReceipts = func() bool { return true }
 			})
 			if l.static != s.options.Account.Keys.Noise.Pub {
 				t.Error("static key is not the enlisted one")

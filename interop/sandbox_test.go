@@ -217,7 +217,7 @@ func (s *sandbox) enlist(localpart string, change ...func(*interop.Options)) *us
 	u.options = interop.Options{
 		Gatekeeper: target, Account: account, Store: memstore.New(), Tokens: s.tokens, Handler: u.events,
 		Log:    zerolog.New(zerolog.NewTestWriter(s.tb)).Level(zerolog.ErrorLevel),
-		Jitter: func() float64 { return 0 }, ReadReceipts: true,
+		Jitter: func() float64 { return 0 }, ReadReceipts: func() bool { return true },
 	}
 	for _, apply := range change {
 		apply(&u.options)

@@ -45,6 +45,10 @@ func Capabilities(limits CapabilityLimits) *event.RoomFeatures {
 		ReactionCount:       1,
 		ReadReceipts:        true,
 		TypingNotifications: true,
+		// The bridge takes any message for an accepted request, so clients need not send the event first.
+		MessageRequest: &event.MessageRequestFeatures{
+			AcceptWithButton: event.CapLevelFullySupported, AcceptWithMessage: event.CapLevelFullySupported,
+		},
 	}
 	features.ID = features.GetID() // the hash of all that is set
 	return features

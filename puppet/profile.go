@@ -59,6 +59,21 @@ func (p *Profile) Name() string {
 	return "Contact " + p.JID.User
 }
 
+// FullName is the name with the number or account that belongs to it, for people whom the user does not know yet: a name that
+// they chose, however much it looks like somebody else's, never stands alone.
+func (p *Profile) FullName() string {
+	account := "no number shown"
+	if phone := p.phone(); phone != "" {
+		account = FormatPhone(phone)
+	}
+	if name := SafeName(p.PushName); name != "" {
+		return name + " (" + account + ")"
+	} else if phone := p.phone(); phone != "" {
+		return account
+	}
+	return p.Name() + " (" + account + ")"
+}
+
 // UserInfo tells bridgev2 how the contact's ghost is to look. Fields that are not known stay as they are: pass the
 // ghost's [Metadata] through [Profile.Recall] first, so that a name is not lost.
 func (p *Profile) UserInfo() *bridgev2.UserInfo {

@@ -42,6 +42,16 @@ func (c *Connector) LeaveRoom(ctx context.Context, room id.RoomID, everybody boo
 	return nil
 }
 
+// Disinvite takes an invitation back, or removes a user who is in the room. What the homeserver refuses, because the user or
+// the bot is not there, counts as done.
+func (c *Connector) Disinvite(ctx context.Context, room id.RoomID, user id.UserID) error {
+	_, err := c.Bot.KickUser(ctx, room, &mautrix.ReqKickUser{UserID: user})
+	if err != nil && !refused(err) {
+		return fmt.Errorf("failed to take an invitation back: %w", err)
+	}
+	return nil
+}
+
 // ForgetRoom erases what is stored of a room that the bot left: the keys that its messages can be read with, and its members.
 func (c *Connector) ForgetRoom(ctx context.Context, room id.RoomID) error {
 	c.encryptedRooms.Delete(room)

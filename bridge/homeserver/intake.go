@@ -228,7 +228,7 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 // bridgedMessages are the timeline events that bridgev2 wants to see, apart from encrypted ones.
 var bridgedMessages = []event.Type{
 	event.EventMessage, event.EventSticker, event.EventReaction, event.EventRedaction,
-	event.BeeperDeleteChat,
+	event.BeeperDeleteChat, event.BeeperAcceptMessageRequest,
 }
 
 func (i *intake) message(ctx context.Context, evt *event.Event) {
@@ -238,7 +238,7 @@ func (i *intake) message(ctx context.Context, evt *event.Event) {
 	} else if i.isStranger(ctx, evt) {
 		return
 	}
-	mayBeClear := evt.Type == event.EventReaction || evt.Type == event.EventRedaction || evt.Type == event.BeeperDeleteChat
+	mayBeClear := evt.Type != event.EventMessage && evt.Type != event.EventSticker
 	if !evt.Mautrix.WasEncrypted && !mayBeClear {
 		i.connector.refuseUnencrypted(ctx, evt)
 		return

@@ -56,6 +56,25 @@ func (c *Connector) NewUserIntent(ctx context.Context, user id.UserID, token str
 // configuredDoublePuppet is what mautrix stores instead of a token when the config has one for all users.
 const configuredDoublePuppet = "appservice-config"
 
+// PresetNone in a request to make a room says that none is wanted, which only whoever fills the request knows.
+const PresetNone = "org.postern.none"
+
+// CreateRoom implements bridgev2.MatrixAPI. Of a request with [PresetNone] the result is "".
+func (i *Intent) CreateRoom(ctx context.Context, request *mautrix.ReqCreateRoom) (id.RoomID, error) {
+	if request.Preset == PresetNone {
+		return "", nil
+	}
+	return i.ASIntent.CreateRoom(ctx, request)
+}
+
+// EnsureJoined implements bridgev2.MatrixAPI. There is nothing to join if no room was wanted.
+func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bridgev2.EnsureJoinedParams) error {
+	if room == "" {
+		return nil
+	}
+	return i.ASIntent.EnsureJoined(ctx, room, params...)
+}
+
 // SendMessage implements bridgev2.MatrixAPI. Into an encrypted room everything goes encrypted, except for redactions
 // and reactions, which have no encrypted form; into a portal that is not encrypted nothing goes at all.
 func (i *Intent) SendMessage(

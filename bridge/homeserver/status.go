@@ -18,8 +18,10 @@ import (
 //     nothing else follows soon;
 //   - a success becomes a read receipt of the bot, which every client shows;
 //   - a failure becomes a notice that says why, encrypted like all of the room.
+//
+// Nobody waits for that of an event about who is in the room.
 func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
-	if info.SourceEventID == "" || info.EventType.IsEphemeral() || isIdleRedaction(ms, info) {
+	if info.SourceEventID == "" || info.EventType.IsEphemeral() || info.EventType == event.StateMember || isIdleRedaction(ms, info) {
 		return
 	}
 	told := *ms

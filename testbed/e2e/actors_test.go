@@ -35,8 +35,16 @@ func newUser(t *testing.T, ctx context.Context, s *stack.Stack, name string) *br
 	return &bridgeUser{BridgeUser: user, stack: s}
 }
 
-// newEnlisted is newUser for one who enlists by talking to the bot.
+// newEnlisted is newUser for one who enlists by talking to the bot, and accepts whoever asks to write to them.
 func newEnlisted(t *testing.T, ctx context.Context, s *stack.Stack, name string) *bridgeUser {
+	t.Helper()
+	user := newChoosy(t, ctx, s, name)
+	user.AcceptInvitations(s.Bot())
+	return user
+}
+
+// newChoosy is newEnlisted for one who decides about every request.
+func newChoosy(t *testing.T, ctx context.Context, s *stack.Stack, name string) *bridgeUser {
 	t.Helper()
 	user := newUser(t, ctx, s, name)
 	if err := user.Enlist(ctx); err != nil {

@@ -46,6 +46,7 @@ type User struct {
 	events   *record.Log[*event.Event]
 	failures *record.Log[decryptFailure]
 
+	life    context.Context
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
@@ -102,7 +103,7 @@ func New(ctx context.Context, options Options) (*User, error) {
 	helper.DecryptErrorCallback = func(evt *event.Event, err error) { user.failures.Add(decryptFailure{evt.ID, err}) }
 
 	syncCtx, stop := context.WithCancel(context.Background())
-	user.stop = stop
+	user.life, user.stop = syncCtx, stop
 	user.stopped.Go(func() {
 		user.events.End(fmt.Errorf("sync ended: %w", client.SyncWithContext(syncCtx)))
 	})

@@ -91,6 +91,31 @@ func (u *User) Join(ctx context.Context, room id.RoomID) error {
 	return err
 }
 
+// AcceptInvitations joins every room that someone invites the user to from now on, until the user is closed.
+func (u *User) AcceptInvitations(from id.UserID) {
+	mark := u.Mark()
+	u.stopped.Go(func() {
+		for {
+			evt, next, err := u.events.Next(u.life, mark, func(evt *event.Event) bool {
+				return evt.Sender == from && MembershipOf("", u.ID(), event.MembershipInvite)(evt)
+			})
+			if err != nil {
+				return
+			}
+			mark = next
+			_, _ = u.Client.JoinRoomByID(u.life, evt.RoomID) // fails if the user was joined meanwhile
+		}
+	})
+}
+
+// Reject refuses an invitation, or leaves a room.
+func (u *User) Reject(ctx context.Context, room id.RoomID) error {
+	if _, err := u.Client.LeaveRoom(ctx, room); err != nil {
+		return fmt.Errorf("failed to leave %s as %s: %w", room, u.ID(), err)
+	}
+	return nil
+}
+
 // MarkRead sends a public read receipt for the event.
 func (u *User) MarkRead(ctx context.Context, room id.RoomID, evt id.EventID) error {
 	if err := u.Client.MarkRead(ctx, room, evt); err != nil {

@@ -19,6 +19,9 @@ const shownEvents = 15
 // Mark returns the present end of what the device received.
 func (d *Device) Mark() record.Mark { return d.events.Mark() }
 
+// Since returns what the device received after the mark, as whatsmeow's events.
+func (d *Device) Since(mark record.Mark) []any { return d.events.Since(mark) }
+
 // WaitAfter returns the first of whatsmeow's events after the mark that matches. what names it in an error, which
 // wraps [record.ErrNoMatch].
 func (d *Device) WaitAfter(ctx context.Context, mark record.Mark, what string, match func(any) bool) (any, error) {
