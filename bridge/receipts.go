@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -24,10 +25,44 @@ const (
 )
 
 var (
-	settingReadReceipts = onOff("read-receipts", "Read receipts",
-		"contacts see when you have read a message.", "contacts do not see what you have read.")
+	settingReadReceipts = &setting{
+		name: "read-receipts", about: "Read receipts",
+		values: []settingValue{
+			{on, "contacts see when you have read a message."},
+			{off, "contacts do not see what you have read."},
+		},
+		change: (func(context.Context, *Client, string) (string, error))(changeReadReceipts),
+	}
 	settingTyping = onOff("typing", "Typing", "contacts see when you are typing.", "contacts do not see when you are typing.")
 )
+
+// receiptsSince is where it is stored when the user turned read receipts on: in Unix seconds, among the settings.
+const receiptsSince = "read-receipts-since"
+
+// changeReadReceipts remembers when read receipts were turned on: contacts never see of a message that came before whether it
+// was read.
+func changeReadReceipts(ctx context.Context, c *Client, value string) (string, error) {
+	if value == off {
+		return "", nil
+	}
+	since := strconv.FormatInt(time.Now().Unix()+1, 10) // a gatekeeper's times are full seconds
+	if err := c.network.enlistments.SetSetting(ctx, c.enlistment.Account, receiptsSince, since); err != nil {
+		return "", err
+	}
+	c.settings.set(receiptsSince, since)
+	return "That is for messages that come from now on.", nil
+}
+
+// tellReadSince is from when on contacts may know what was read.
+func (c *Client) tellReadSince() time.Time {
+	c.settings.lock.RLock()
+	defer c.settings.lock.RUnlock()
+	since, err := strconv.ParseInt(c.settings.stored[receiptsSince], 10, 64)
+	if err != nil {
+		return time.Unix(1, 0) // never turned off. The zero time has no nanoseconds to compare with
+	}
+	return time.Unix(since, 0)
+}
 
 // errNotAccepted keeps bridgev2 from moving its mark of what was read.
 var errNotAccepted = errors.New("the user has not accepted the contact")
@@ -57,8 +92,8 @@ func (c *Client) sendRead(ctx context.Context, key networkid.PortalKey, after, u
 	if err != nil {
 		return err
 	}
-	if after.Before(time.Unix(1, 0)) {
-		after = time.Unix(1, 0) // the zero time has no nanoseconds to compare with
+	if since := c.tellReadSince(); after.Before(since) {
+		after = since
 	}
 	// A gatekeeper's times are full seconds, and of two messages of one second only the first may have been read.
 	messages, err := c.network.bridge.DB.Message.GetMessagesBetweenTimeQuery(ctx, key, after.Add(-1), upTo)

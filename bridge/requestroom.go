@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -104,13 +103,15 @@ func (c *Client) showRequest(ctx context.Context, jid types.JID, pushName string
 	if err = chat.CreateMatrixRoom(ctx, c.login, info); err != nil {
 		return fmt.Errorf("failed to make a room for a request: %w", err)
 	}
-	if done, err := c.hasRequestRoom(ctx, key); err != nil || done {
+	room, err := c.room(ctx, key)
+	if err != nil {
 		return err
 	}
-	return errNotInvited // bridgev2 does not say that it did not work
+	if err = c.network.Matrix.BotIntent().EnsureInvited(ctx, room, c.login.UserMXID); err != nil {
+		return fmt.Errorf("failed to invite a user to the room of a request: %w", err)
+	}
+	return nil
 }
-
-var errNotInvited = errors.New("the user could not be invited to the room of a request")
 
 // hasRequestRoom tells whether there is a room that the user knows of.
 func (c *Client) hasRequestRoom(ctx context.Context, key networkid.PortalKey) (bool, error) {

@@ -3,21 +3,21 @@ package portal
 import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
-	"maunium.net/go/mautrix/event"
 )
 
-// RequestInfo describes the room of a request: the user is invited to it and not joined, whoever may act in their name. Name
-// and topic are what a client shows of an invitation; there is no picture, which the contact would choose.
+// RequestInfo describes the room of a request. The user is not among its members: bridgev2 would join them if it may act in
+// their name, and otherwise invite them in a way that does not tell every homeserver what the room is called. Name and topic
+// are what a client shows of an invitation; there is no picture, which the contact would choose.
 func RequestInfo(contact networkid.UserID, name, topic string) *bridgev2.ChatInfo {
 	info, request := ChatInfo(contact, nil), true
 	info.Name, info.Topic, info.MessageRequest = &name, &topic, &request
 	info.Avatar = &bridgev2.Avatar{Remove: true}
 	for key, member := range info.Members.MemberMap {
 		if member.IsFromMe {
-			member.Membership = event.MembershipInvite
-			info.Members.MemberMap[key] = member
+			delete(info.Members.MemberMap, key)
 		}
 	}
+	info.Members.TotalMemberCount = len(info.Members.MemberMap)
 	return info
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -98,7 +99,7 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 		}
 		switch content := evt.Content.Parsed.(type) {
 		case *event.RoomNameEventContent:
-			if !strings.Contains(content.Name, bob.Phone[:3]) || !strings.Contains(content.Name, "WhatsApp") {
+			if content.Name != bob.Name && (!strings.Contains(content.Name, bob.Phone[:3]) || !strings.HasSuffix(content.Name, " on Sandbox (whatsapp)")) {
 				t.Errorf("the invitation is called %q", content.Name)
 			}
 		case *event.RoomAvatarEventContent:
@@ -234,9 +235,13 @@ func TestReadReceiptsAndTypingCanBeTurnedOff(t *testing.T) {
 	hears(t, ctx, bob, answer)
 	alice.command(t, ctx, "settings typing on", "see when you are typing")
 	alice.command(t, ctx, "settings read-receipts on", "see when you have read")
-	words = unique("second")
-	second := tells(t, ctx, bob, alice, words)
-	evt = alice.receives(t, ctx, words)
+	// The gatekeeper's clock counts seconds: what comes in the second of the change still counts as before.
+	var second types.MessageID
+	for changed := time.Now().Unix(); evt.Timestamp/1000 <= changed+1; {
+		words = unique("second")
+		second = tells(t, ctx, bob, alice, words)
+		evt = alice.receives(t, ctx, words)
+	}
 	if err := alice.MarkRead(ctx, evt.RoomID, evt.ID); err != nil {
 		t.Fatal(err)
 	}
