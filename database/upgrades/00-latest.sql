@@ -1,4 +1,4 @@
--- v0 -> v6: Latest schema
+-- v0 -> v7: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -159,6 +159,46 @@ CREATE TABLE postern_provider_key (
 );
 CREATE UNIQUE INDEX postern_provider_key_active ON postern_provider_key (state) WHERE state = 'active';
 CREATE UNIQUE INDEX postern_provider_key_next ON postern_provider_key (state) WHERE state = 'next';
+
+-- How much of a daily limit a user took. One row for each kind of limit, which the next day overwrites.
+CREATE TABLE postern_usage (
+	user_id TEXT    NOT NULL, -- Matrix ID: who enlists anew begins nothing anew
+	kind    TEXT    NOT NULL,
+	day     INTEGER NOT NULL, -- days since 1970, UTC
+	used    BIGINT  NOT NULL, -- at least what was taken, see package bridge
+
+	PRIMARY KEY (user_id, kind)
+);
+
+-- Users whom an admin took off for a while. It outlives their enlistments.
+CREATE TABLE postern_suspension (
+	user_id TEXT   PRIMARY KEY, -- Matrix ID
+	reason  TEXT   NOT NULL,    -- as the user reads it
+	actor   TEXT   NOT NULL,    -- Matrix ID of the admin, "" for the command line
+	at      BIGINT NOT NULL
+);
+
+-- Who did what. Rows are only added, and removed from the old end when they are old enough.
+CREATE TABLE postern_audit (
+	seq        BIGINT PRIMARY KEY,
+	at         BIGINT NOT NULL,
+	kind       TEXT   NOT NULL,
+	actor      TEXT   NOT NULL, -- Matrix ID, "" for the bridge itself, "command line"
+	user_id    TEXT   NOT NULL, -- Matrix ID of whom it is about
+	gatekeeper TEXT   NOT NULL, -- "" for all or none
+	subject    TEXT   NOT NULL, -- what else it is about: an id, such as a contact's; never content
+	hash       BYTEA  NOT NULL CHECK (length(hash) = 32) -- keyed, over this row and the hash before
+);
+CREATE INDEX postern_audit_user ON postern_audit (user_id);
+
+-- One row: where the log begins and ends. first_hash is that of the row before the first.
+CREATE TABLE postern_audit_ends (
+	id         SMALLINT PRIMARY KEY CHECK (id = 1),
+	first_seq  BIGINT   NOT NULL,
+	first_hash BYTEA    NOT NULL,
+	last_seq   BIGINT   NOT NULL,
+	last_hash  BYTEA    NOT NULL
+);
 
 CREATE TABLE postern_kv (
 	name  TEXT  PRIMARY KEY,
