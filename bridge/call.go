@@ -104,10 +104,16 @@ const callPoll = 20 * time.Millisecond
 func (c *caller) HandleEvent(ctx context.Context, event interop.Event) error {
 	switch event := event.(type) {
 	case *interop.Connected:
+		if entry := c.network.gatekeeper(c.standing.Gatekeeper); entry != nil {
+			c.network.connectionMade(entry.Gatekeeper)
+		}
 		return c.network.noteConnected(ctx, c.standing.Account)
 	case *interop.OfflineDelivered, *interop.ChatState:
 		return nil
 	case *interop.Disconnected:
+		if entry := c.network.gatekeeper(c.standing.Gatekeeper); entry != nil {
+			c.network.connectionFailed(entry.Gatekeeper, event.Err)
+		}
 		c.tell(failed)
 		return nil
 	case *interop.ContactChanged:

@@ -105,6 +105,10 @@ func (d *Daemon) build(ctx context.Context) error {
 
 		OnLeave:       OnLeave(d.cfg.OnLeave),
 		Admins:        d.cfg.Admins,
+		AdminRoom:     d.cfg.AdminRoom,
+		AuditDays:     d.cfg.AuditDays,
+		PublicURL:     d.cfg.Public.URL,
+		PerDay:        perDay(d.cfg.Limits),
 		TellUser:      d.matrix.TellUser,
 		CommandPrefix: d.cfg.CommandPrefix,
 		MaxFile:       int64(d.cfg.Limits.FileMiB) << 20,
@@ -218,6 +222,8 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.network.eraseUnusedContacts(ctx); err != nil {
 		return err
 	}
+	d.network.adminPost.check(ctx)
+	d.network.spawn(d.network.adminRoom.run)
 	// What belongs to logins runs until they are disconnected, not until ctx ends.
 	life := context.WithoutCancel(ctx)
 	if err := d.network.startLogins(life); err != nil {

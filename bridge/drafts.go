@@ -54,6 +54,9 @@ func (c *Client) completeDraft(ctx context.Context, draft interop.Draft) (*waE2E
 		level := zerolog.WarnLevel
 		if errors.Is(err, provider.ErrMediaFull) {
 			level = zerolog.ErrorLevel // all users wait until the administrator does something, or old files are swept
+			c.network.storeFull()
+		} else if errors.Is(err, provider.ErrQuota) {
+			c.network.quotaFull(c.login.UserMXID.String())
 		}
 		log.WithLevel(level).Err(err).Msg("Failed to carry a file to the gatekeeper")
 		return nil, hopelessIfFile(err)

@@ -7,6 +7,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/consent"
 	"postern/database"
@@ -68,6 +69,7 @@ func (n *Network) withdrawEEA(
 	if err := n.enlistments.Withdraw(ctx, enlistment.Account, time.Now()); err != nil {
 		return "", err
 	}
+	n.audit(ctx, auditEEAWithdraw, id.UserID(enlistment.UserID), auditedBy(enlistment))
 	if !entry.EEASuspend {
 		return fmt.Sprintf(textLeaveNow, entry.Name), n.leave(ctx, enlistment)
 	}

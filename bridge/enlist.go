@@ -58,7 +58,9 @@ func (n *Network) findOrCreate(
 	case err != nil:
 	case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted:
 		if !given.eeaAt.IsZero() {
-			err = n.enlistments.Declare(ctx, enlistment.Account, consent.Current(consent.EEA), given.eeaAt)
+			if err = n.enlistments.Declare(ctx, enlistment.Account, consent.Current(consent.EEA), given.eeaAt); err == nil {
+				n.auditEEA(ctx, user, gatekeeper.ID)
+			}
 		}
 		return enlistment, err
 	case enlistment.State == database.Leaving:
@@ -91,6 +93,10 @@ func (n *Network) findOrCreate(
 	if err != nil {
 		return nil, err
 	}
+	n.audit(ctx, auditConsent, user, audited{user, gatekeeper.ID, fmt.Sprintf("version %d", enlistment.ConsentVersion)})
+	if enlistment.EEAVersion > 0 {
+		n.auditEEA(ctx, user, gatekeeper.ID)
+	}
 	return enlistment, nil
 }
 
@@ -105,6 +111,8 @@ func (n *Network) finishEnlisting(
 		if err != nil {
 			if isOutdated(err) {
 				n.outdated(gatekeeper)
+			} else if isTokenRefused(err) {
+				n.tokenRefused(gatekeeper)
 			}
 			if !mayEnlistLater(err) {
 				err = errors.Join(err, n.enlistments.Delete(ctx, enlistment.Account))
@@ -120,6 +128,7 @@ func (n *Network) finishEnlisting(
 		}
 		enlistment.State, enlistment.JID, enlistment.Login = database.Enlisted, jid, string(login)
 		zerolog.Ctx(ctx).Info().Str("login_id", enlistment.Login).Stringer("user_id", user.MXID).Msg("Enlisted with a gatekeeper")
+		n.audit(ctx, auditEnlist, user.MXID, auditedBy(enlistment))
 	}
 	login := loginID(enlistment)
 	if _, _, err := portal.ParseLoginID(login); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
@@ -32,6 +33,10 @@ func (d *Daemon) EraseUnusedContacts(ctx context.Context) error {
 func (d *Daemon) TellInstead(tell func(user id.UserID, text string)) {
 	d.network.TellUser = func(_ context.Context, user id.UserID, text string) error {
 		tell(user, text)
+		return nil
+	}
+	d.network.adminPost.tell = func(_ context.Context, admin id.UserID, content *event.MessageEventContent) error {
+		tell(admin, content.Body)
 		return nil
 	}
 }

@@ -247,6 +247,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		if err := c.network.noteConnected(ctx, c.enlistment.Account); err != nil {
 			log.Err(err).Msg("Failed to note that the user was connected")
 		}
+		c.network.connectionMade(c.gatekeeper)
 		if c.attendance != nil {
 			c.attendance.connected()
 		}
@@ -263,6 +264,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.settle()
 		log.Warn().Err(evt.Err).Dur("retry_in", evt.RetryIn).Msg("Disconnected from the gatekeeper")
 		c.sendState(disconnectedState(c.gatekeeper, evt.Err))
+		c.network.connectionFailed(c.gatekeeper, evt.Err)
 	case *interop.Ended:
 		c.settle()
 		c.end()
@@ -272,6 +274,8 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 			c.lapse(ctx)
 		} else if isOutdated(evt.Err) {
 			c.network.outdated(c.gatekeeper)
+		} else {
+			c.network.connectionFailed(c.gatekeeper, evt.Err)
 		}
 	}
 }

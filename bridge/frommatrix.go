@@ -71,6 +71,9 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 func (c *Client) enqueue(
 	ctx context.Context, jid types.JID, messageID types.MessageID, outgoing *portal.Outgoing, ref reference,
 ) error {
+	if err := c.allow(ctx, messageID, outgoing, ref); err != nil {
+		return err
+	}
 	c.sending.RLock()
 	defer c.sending.RUnlock()
 	if !c.IsLoggedIn() {
@@ -89,6 +92,32 @@ func (c *Client) enqueue(
 	}
 	c.need()
 	return nil
+}
+
+// allow counts a message against the user's daily limits. One that was over them and is in the outbox already is allowed: the
+// homeserver sends an event again if we were killed before the answer.
+func (c *Client) allow(ctx context.Context, messageID types.MessageID, outgoing *portal.Outgoing, ref reference) error {
+	if ref.kind == isRedaction {
+		return nil
+	}
+	err := c.network.limits.take(ctx, c.login.UserMXID, limitMessages, 1)
+	if err == nil && outgoing.Attachment != nil {
+		err = c.network.limits.take(ctx, c.login.UserMXID, limitFiles, 1)
+	}
+	var limited *limitError
+	if err == nil {
+		return nil
+	} else if !errors.As(err, &limited) {
+		return sendError(c.gatekeeperName(), err)
+	}
+	known, findErr := c.network.Database.AccountStore(c.enlistment.Account).FindOutgoing(ctx, messageID)
+	if findErr != nil {
+		return sendError(c.gatekeeperName(), findErr)
+	} else if known != nil {
+		return nil
+	}
+	return bridgev2.WrapErrorInStatus(err).WithMessage("This was not sent. " + textLimit(limited)).WithStatus(event.MessageStatusFail).
+		WithErrorReason(event.MessageStatusGenericError).WithIsCertain(true).WithSendNotice(true)
 }
 
 // saveOwnMessage lets receipts find the message. If it fails, the message is sent all the same.

@@ -18,6 +18,8 @@ func (c *Client) lapse(ctx context.Context) {
 	if err := c.network.enlistments.MarkLapsed(ctx, c.enlistment.Account); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to note that an enlistment has ended")
 	}
+	c.network.audit(ctx, auditLapse, "", audited{user: c.login.UserMXID, gatekeeper: c.gatekeeper.ID})
+	c.network.lapsed(c.gatekeeper)
 	c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 }
 

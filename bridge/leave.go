@@ -54,6 +54,7 @@ func (n *Network) markLeaving(ctx context.Context, enlistment *database.Enlistme
 	if err := n.enlistments.MarkLeaving(ctx, enlistment.Account); err != nil {
 		return fmt.Errorf("failed to note that a user leaves: %w", err)
 	}
+	n.audit(ctx, auditLeave, id.UserID(enlistment.UserID), auditedBy(enlistment))
 	return nil
 }
 
@@ -88,6 +89,7 @@ func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
 				return
 			case err == nil:
 				log.Info().Msg("A user left, all is erased")
+				n.audit(ctx, auditErased, "", auditedBy(enlistment))
 				n.tell(ctx, id.UserID(enlistment.UserID), textLeft(n.gatekeeperName(enlistment.Gatekeeper), n.gatekeeper(enlistment.Gatekeeper) != nil))
 				return
 			case ctx.Err() != nil:
@@ -96,6 +98,9 @@ func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
 			log.Err(err).Msg("A user leaves, and something is left to be done")
 			if noteErr := n.noteNextTry(ctx, enlistment.Account, time.Now().Add(unfinishedRetry)); noteErr != nil {
 				log.Err(noteErr).Msg("Failed to note when it is tried next")
+			}
+			if try == 1 { // one try may fail for a restart of a server
+				n.eraseFailed(enlistment.UserID, n.gatekeeperName(enlistment.Gatekeeper))
 			}
 			if try == 0 {
 				n.tell(ctx, id.UserID(enlistment.UserID), textLeaving(n.gatekeeperName(enlistment.Gatekeeper), err))

@@ -95,6 +95,14 @@ func permissions(cfg *config.Config) bridgeconfig.PermissionConfig {
 	return result
 }
 
+// perDay are the daily limits of the config.
+func perDay(limits config.Limits) map[limitKind]int64 {
+	return map[limitKind]int64{
+		limitChats: int64(limits.ChatsPerDay), limitPings: int64(limits.PingsPerDay), limitMessages: int64(limits.MessagesPerDay),
+		limitFiles: int64(limits.FilesPerDay), limitReports: int64(limits.ReportsPerDay),
+	}
+}
+
 // interopGatekeepers converts the config's entries, in their order.
 func interopGatekeepers(cfg *config.Config) ([]*gatekeeperEntry, error) {
 	entries := make([]*gatekeeperEntry, 0, len(cfg.Gatekeepers))

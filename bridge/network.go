@@ -50,8 +50,15 @@ type networkOptions struct {
 
 	// OnLeave says what becomes of the rooms of a user who leaves.
 	OnLeave OnLeave
-	// Admins are told what only they can change.
-	Admins []string
+	// Admins are told what only they can change, in AdminRoom if there is one.
+	Admins    []string
+	AdminRoom string
+	// AuditDays is how long the audit log keeps what it says, 0 for ever.
+	AuditDays int
+	// PublicURL is where gatekeepers reach the partner server.
+	PublicURL string
+	// PerDay are the daily limits of each user, 0 is none.
+	PerDay map[limitKind]int64
 	// TellUser sends a notice into a user's own room with the bot.
 	TellUser func(ctx context.Context, user id.UserID, text string) error
 	// MediaEraser is nil if hosted files go by their age alone.
@@ -95,8 +102,11 @@ type Network struct {
 	starter *starter
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
-	// telling is held while the admins are told something.
-	telling sync.Mutex
+	adminPost *adminPost // set by Init, as adminRoom is
+	adminRoom *adminRoom
+	limits    *limits
+	auditLog  database.Audit
+	outages   outages
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	pictures *pictureLoader
@@ -139,6 +149,7 @@ func newNetwork(options networkOptions) *Network {
 		networkOptions: options,
 		enlistments:    options.Database.Enlistments(),
 		kv:             options.Database.KV(),
+		auditLog:       options.Database.Audit(),
 		enlisting:      exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:         exsync.NewKeyedMutex[networkid.UserID](),
 		chats:          exsync.NewKeyedMutex[networkid.PortalKey](),
@@ -150,6 +161,7 @@ func newNetwork(options networkOptions) *Network {
 		started:        make(chan struct{}),
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
+	n.limits = newLimits(options.PerDay, options.Database.Usage(), options.Clock, n.limitReached)
 	n.starter = newStarter(options.LoginsAtOnce)
 	n.refreshes = newRefreshes(n.spawn, n.refresh)
 	return n
@@ -162,11 +174,16 @@ func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.log = bridge.Log.With().Str("component", "network").Logger()
 	n.life = n.log.WithContext(n.life)
 	n.expiry.init(bridge)
+	n.adminPost = &adminPost{name: n.AdminRoom, admins: n.Admins, matrix: n.Matrix, tell: n.Matrix.SendToUser}
+	n.adminRoom = newAdminRoom(n.adminPost, n.kv, n.Clock)
 }
 
 // Start implements bridgev2.NetworkConnector.
 func (n *Network) Start(context.Context) error {
 	n.spawn(n.expiry.run)
+	if n.AuditDays > 0 {
+		n.spawn(func(ctx context.Context) { n.pruneAudit(ctx, n.AuditDays) })
+	}
 	return nil
 }
 

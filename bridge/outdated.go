@@ -1,49 +1,29 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"fmt"
-
-	"github.com/rs/zerolog"
-	"maunium.net/go/mautrix/id"
 
 	"postern/interop"
 )
 
-// outdated tells the admins that a gatekeeper wants a newer version, once for each version that it refuses. It returns at
-// once.
+// outdated tells the admins that a gatekeeper wants a newer version, once for each version that it refuses. It returns at once.
 func (n *Network) outdated(gatekeeper *interop.Gatekeeper) {
-	n.spawn(func(ctx context.Context) {
-		n.telling.Lock() // all users of the gatekeeper find out at the same time
-		defer n.telling.Unlock()
-		if err := n.tellOutdated(ctx, gatekeeper); err != nil {
-			zerolog.Ctx(ctx).Err(err).Str("gatekeeper", gatekeeper.ID).Msg("Failed to tell the admins that the protocol version is too old")
-		}
-	})
-}
-
-func (n *Network) tellOutdated(ctx context.Context, gatekeeper *interop.Gatekeeper) error {
-	name := "outdated." + gatekeeper.ID
 	version := fmt.Sprintf("%d.%d.%d", gatekeeper.ProtocolVersion[0], gatekeeper.ProtocolVersion[1], gatekeeper.ProtocolVersion[2])
-	if told, err := n.kv.Get(ctx, name); err != nil || string(told) == version {
-		return err
-	}
-	zerolog.Ctx(ctx).Error().Str("gatekeeper", gatekeeper.ID).Str("protocol_version", version).Msg("The gatekeeper refuses the protocol version as too old")
-	var problems []error
-	for _, admin := range n.Admins {
-		problems = append(problems, n.TellUser(ctx, id.UserID(admin), textOutdated(gatekeeper.Name, version)))
-	}
-	if err := errors.Join(problems...); err != nil {
-		return err // an admin who was told reads it twice then
-	}
-	return n.kv.Set(ctx, name, []byte(version))
+	n.log.Error().Str("gatekeeper", gatekeeper.ID).Str("protocol_version", version).Msg("The gatekeeper refuses the protocol version as too old")
+	n.adminRoom.hear(adminNews{group: "outdated." + gatekeeper.ID, text: textOutdated(gatekeeper.Name, version), once: true})
 }
 
 // isOutdated tells whether a gatekeeper refused the protocol version.
 func isOutdated(err error) bool {
 	var refused *interop.EnlistError
 	return errors.Is(err, interop.ErrOutdated) || errors.As(err, &refused) && refused.Reason == "old_version"
+}
+
+// isTokenRefused tells whether a gatekeeper refused an enlistment for its identity token.
+func isTokenRefused(err error) bool {
+	var refused *interop.EnlistError
+	return errors.As(err, &refused) && refused.Reason == "bad_token"
 }
 
 // textOutdated is for admins.

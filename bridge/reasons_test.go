@@ -101,7 +101,7 @@ func TestAdminsAreToldOnceThatTheProtocolIsTooOld(t *testing.T) {
 			if _, err := i.answer("yes"); err == nil {
 				t.Fatal("no error")
 			}
-			i.daemon.WaitForWork()
+			i.daemon.TellNews(context.Background())
 		}
 	}
 	if len(told) != 2 || told["@root:example.org"] != 1 || told["@toor:example.org"] != 1 {
@@ -113,7 +113,7 @@ func TestAdminsAreToldOnceThatTheProtocolIsTooOld(t *testing.T) {
 	if _, err := i.answer("yes"); err == nil {
 		t.Fatal("no error")
 	}
-	i.daemon.WaitForWork()
+	i.daemon.TellNews(context.Background())
 	if told["@root:example.org"] != 2 {
 		t.Error("that another version is refused is not told")
 	}

@@ -25,6 +25,8 @@ type Config struct {
 	DoublePuppet  DoublePuppet `yaml:"double_puppet"`
 	Provisioning  Provisioning `yaml:"provisioning"`
 	Admins        []string     `yaml:"admins"`
+	AdminRoom     string       `yaml:"admin_room"`
+	AuditDays     int          `yaml:"audit_days"`
 	CommandPrefix string       `yaml:"command_prefix"`
 	Logging       Logging      `yaml:"logging"`
 	Limits        Limits       `yaml:"limits"`
@@ -231,4 +233,10 @@ type Limits struct {
 	// MediaUserMiB and MediaTotalMiB bound the hosted files, of an enlistment and in all; 0 is no limit.
 	MediaUserMiB  int `yaml:"media_user_mib"`
 	MediaTotalMiB int `yaml:"media_total_mib"`
+	// What one user may do in a day; 0 is no limit.
+	ChatsPerDay    int `yaml:"chats_per_day"`
+	PingsPerDay    int `yaml:"pings_per_day"`
+	MessagesPerDay int `yaml:"messages_per_day"`
+	FilesPerDay    int `yaml:"files_per_day"`
+	ReportsPerDay  int `yaml:"reports_per_day"`
 }

@@ -108,6 +108,7 @@ func (c *Config) validate(name string, lines map[string]int) error {
 	check.between("limits.file_mib", c.Limits.FileMiB, 1, 2048)
 	check.between("limits.transfers", c.Limits.Transfers, 1, 64)
 	c.checkHosting(check)
+	c.checkAdmin(check)
 	return errors.Join(check.problems...)
 }
 

@@ -104,6 +104,11 @@ func statusJobs(c *Connector, ms bridgev2.MessageStatus, info bridgev2.MessageSt
 // TellUser sends a notice to the user's own room with the bot, encrypted if the room is. It makes the room if there is
 // none.
 func (c *Connector) TellUser(ctx context.Context, user id.UserID, text string) error {
+	return c.SendToUser(ctx, user, &event.MessageEventContent{MsgType: event.MsgNotice, Body: text})
+}
+
+// SendToUser is TellUser for any kind of message.
+func (c *Connector) SendToUser(ctx context.Context, user id.UserID, message *event.MessageEventContent) error {
 	bridgeUser, err := c.Bridge.GetUserByMXID(ctx, user)
 	if err != nil {
 		return fmt.Errorf("failed to load the user: %w", err)
@@ -112,9 +117,9 @@ func (c *Connector) TellUser(ctx context.Context, user id.UserID, text string) e
 	if err != nil {
 		return fmt.Errorf("failed to find the user's room with the bot: %w", err)
 	}
-	content := &event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: text}}
-	if _, err = c.BotIntent().SendMessage(ctx, room, event.EventMessage, content, nil); err != nil {
-		return fmt.Errorf("failed to send a notice: %w", err)
+	copied := *message // encryption changes it
+	if _, err = c.BotIntent().SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &copied}, nil); err != nil {
+		return fmt.Errorf("failed to send a message to a user: %w", err)
 	}
 	return nil
 }
