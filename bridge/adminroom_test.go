@@ -56,8 +56,16 @@ type newsroom struct {
 
 func newNewsroom(t *testing.T) *newsroom {
 	t.Helper()
+	r := &newsroom{book: &notebook{}, clock: newFakeClock(), kv: newDatabase(t).KV()}
+	r.restart()
+	return r
+}
+
+// newDatabase is an empty one in a file.
+func newDatabase(t testing.TB) *database.Database {
+	t.Helper()
 	ctx := context.Background()
-	raw, err := database.Open(ctx, "sqlite", filepath.Join(t.TempDir(), "news.db"), zerolog.Nop())
+	raw, err := database.Open(ctx, "sqlite", filepath.Join(t.TempDir(), "postern.db"), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,9 +74,7 @@ func newNewsroom(t *testing.T) *newsroom {
 	if err = db.Upgrade(ctx); err != nil {
 		t.Fatal(err)
 	}
-	r := &newsroom{book: &notebook{}, clock: newFakeClock(), kv: db.KV()}
-	r.restart()
-	return r
+	return db
 }
 
 // restart is a kill and a new start.

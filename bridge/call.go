@@ -37,7 +37,7 @@ func (n *Network) call(ctx context.Context, standing database.Standing) bool {
 	}
 	caller := &caller{network: n, standing: standing, news: make(chan callNews, 1)}
 	news := quiet
-	if n.loaded(standing) == nil { // looked at again, since whoever is loaded after this waits for us
+	if n.loaded(standing) == nil && !n.isSuspended(standing) { // looked at again, since whoever changes it after this waits for us
 		news = caller.call(callCtx, n.clientOptions(enlistment, n.gatekeeper(standing.Gatekeeper).Gatekeeper, caller, log))
 	}
 	end()

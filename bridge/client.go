@@ -43,6 +43,8 @@ type Client struct {
 
 	// suspended: the user has to declare to be in the EEA, and did not, or withdrew it.
 	suspended bool
+	// banned: an admin had suspended the user when the login was loaded.
+	banned bool
 
 	// sending is held for reading while a message goes into the outbox, and for writing while ended is set: what is in
 	// the outbox after that was there before.
@@ -93,7 +95,8 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		options.Complete = client.completeDraft
 		options.ReadReceipts = func() bool { return client.isOn(settingReadReceipts) }
 		client.interop = interop.NewClient(options)
-		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended {
+		_, client.banned = n.suspended.reason(login.UserMXID)
+		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended && !client.banned {
 			client.attend(entry)
 		}
 	}
@@ -135,6 +138,8 @@ func (c *Client) gatekeeperName() string {
 // Connect implements bridgev2.NetworkAPI. It returns at once; the login connects when the starter lets it.
 func (c *Client) Connect(context.Context) {
 	switch {
+	case c.banned:
+		c.login.BridgeState.Send(bannedState(c.network.reasonOf(c.login.UserMXID)))
 	case c.suspended:
 		c.login.BridgeState.Send(suspendedState(c.gatekeeperName()))
 	case c.attendance != nil:
@@ -211,7 +216,9 @@ func (c *Client) Disconnect() {
 
 // IsLoggedIn implements bridgev2.NetworkAPI: the user is enlisted as far as we know. Messages are taken while the chat
 // channel is down, they wait in the outbox.
-func (c *Client) IsLoggedIn() bool { return c.interop != nil && !c.suspended && !c.ended.Load() }
+func (c *Client) IsLoggedIn() bool {
+	return c.interop != nil && !c.suspended && !c.banned && !c.ended.Load()
+}
 
 // serves tells whether the client is at work for the account.
 func (c *Client) serves(account database.AccountID) bool {

@@ -1,13 +1,10 @@
 package bridge
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2/commands"
-	"maunium.net/go/mautrix/event"
 )
 
 // exportCommand sends users what is stored about them.
@@ -38,22 +35,7 @@ func (d *Daemon) sendExport(ce *commands.Event) error {
 	if err != nil {
 		return err
 	}
-	room, err := ce.User.GetManagementRoom(ce.Ctx)
-	if err != nil {
-		return fmt.Errorf("failed to find the user's room with the bot: %w", err)
-	}
-	file, err := d.matrix.UploadMedia(ce.Ctx, bytes.NewReader(content), int64(len(content)))
-	if err != nil {
-		return err
-	}
-	_, err = d.matrix.BotIntent().SendMessage(ce.Ctx, room, event.EventMessage, &event.Content{Parsed: &event.MessageEventContent{
-		MsgType: event.MsgFile, Body: "postern-export-" + now.UTC().Format("2006-01-02") + ".json", File: file,
-		Info: &event.FileInfo{MimeType: "application/json", Size: len(content)}, Mentions: &event.Mentions{},
-	}}, nil)
-	if err != nil {
-		return fmt.Errorf("failed to send a file: %w", err)
-	}
-	return nil
+	return d.sendFile(ce, "postern-export-"+now.UTC().Format(time.DateOnly)+".json", "application/json", content)
 }
 
 func (n *Network) dataOf() *dataOf {

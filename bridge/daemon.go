@@ -118,6 +118,9 @@ func (d *Daemon) build(ctx context.Context) error {
 		Previews:      preview.New(previewsAtOnce),
 		Transcode:     probeTranscoder(ctx, d.cfg.FFmpeg, d.log),
 	})
+	if err = d.network.loadSuspensions(ctx); err != nil {
+		return err
+	}
 	d.bridge = bridgev2.NewBridge("", d.raw, d.log, &d.matrix.Config.Bridge, d.matrix, d.network, commands.NewProcessor)
 	d.matrix.AS.DoublePuppetValue = doublePuppetMark
 	d.addCommands()
@@ -231,6 +234,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.network.resume(life)
 	d.network.spawn(d.network.watchLeaving)
+	d.network.spawn(d.network.watchSuspensions)
 	d.bridge.PostStart(life)
 	return nil
 }

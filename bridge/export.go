@@ -33,6 +33,15 @@ type export struct {
 	Enlistments    []exportEnlistment `json:"enlistments"`
 	// Logins are logins with their chats, whether there is an enlistment or not.
 	Logins []exportLogin `json:"logins"`
+	// Used is what the user took of the daily limits, Suspension why an admin suspended them, and Audit what the audit log says.
+	Used       []database.Used       `json:"used_of_daily_limits"`
+	Suspension *exportSuspension     `json:"suspension,omitempty"`
+	Audit      []database.AuditEntry `json:"audit_log"`
+}
+
+type exportSuspension struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
 }
 
 type exportEnlistment struct {
@@ -112,10 +121,31 @@ func (d *dataOf) exportOf(ctx context.Context, user id.UserID, now time.Time) ([
 		}
 		result.Logins = append(result.Logins, exportLogin{Login: login, Chats: chats})
 	}
-	if len(enlistments) == 0 && len(logins) == 0 && result.ManagementRoom == "" {
+	if err = d.administration(ctx, user, result); err != nil {
+		return nil, err
+	}
+	if len(enlistments) == 0 && len(logins) == 0 && result.ManagementRoom == "" &&
+		len(result.Used) == 0 && result.Suspension == nil && len(result.Audit) == 0 {
 		return nil, errNobody
 	}
 	return json.MarshalIndent(result, "", "\t")
+}
+
+// administration adds what admins know of a user.
+func (d *dataOf) administration(ctx context.Context, user id.UserID, result *export) (err error) {
+	if result.Used, err = d.database.Usage().OfUser(ctx, user.String()); err != nil {
+		return err
+	}
+	if result.Audit, err = d.database.Audit().OfUser(ctx, user.String()); err != nil {
+		return err
+	}
+	suspensions, err := d.database.Suspensions().All(ctx)
+	for _, suspension := range suspensions {
+		if suspension.UserID == user.String() {
+			result.Suspension = &exportSuspension{Reason: suspension.Reason, Since: suspension.At.UTC()}
+		}
+	}
+	return err
 }
 
 func (d *dataOf) enlistment(ctx context.Context, enlistment *database.Enlistment) (exportEnlistment, error) {

@@ -9,6 +9,7 @@ import (
 
 	"postern/database"
 	"postern/interop"
+	"postern/portal"
 )
 
 // TellNews tells the admins all that they have to hear now.
@@ -86,4 +87,49 @@ func (l Limits) Take(ctx context.Context, user id.UserID, kind string, n int64) 
 		return textLimit(limited), nil
 	}
 	return "", err
+}
+
+// Suspend and Unsuspend are what the admin commands do.
+func (d *Daemon) Suspend(ctx context.Context, user id.UserID, reason string) error {
+	return d.network.suspend(ctx, user, reason, "@root:example.org")
+}
+
+func (d *Daemon) Unsuspend(ctx context.Context, user id.UserID) error {
+	return d.network.unsuspend(ctx, user, "@root:example.org")
+}
+
+// FollowSuspensions is done again and again.
+func (d *Daemon) FollowSuspensions(ctx context.Context) error {
+	return d.network.followSuspensions(ctx)
+}
+
+// AuditLog returns the kinds of all entries, in order.
+func (d *Daemon) AuditLog(ctx context.Context) (kinds []string, err error) {
+	entries, err := d.network.auditLog.Page(ctx, 0, time.Time{}, 1000)
+	for _, entry := range entries {
+		kinds = append(kinds, entry.Kind+" "+entry.Actor)
+	}
+	return kinds, err
+}
+
+// Allow counts a message against the user's daily limits.
+func (c *Client) Allow(ctx context.Context, messageID string, file bool) error {
+	outgoing := &portal.Outgoing{}
+	if file {
+		outgoing.Attachment = &portal.Attachment{}
+	}
+	return c.allow(ctx, messageID, outgoing, reference{isMessage, "$event"})
+}
+
+var (
+	ErrSuspended    = errSuspendedAlready
+	ParseSuspension = parseSuspension
+)
+
+// KeepInOutbox has a message wait to be sent.
+func (c *Client) KeepInOutbox(ctx context.Context, messageID string) error {
+	_, err := c.network.Database.AccountStore(c.enlistment.Account).Enqueue(ctx, interop.Outgoing{
+		ID: messageID, Chat: c.enlistment.JID, Plaintext: []byte("text"), Created: time.Now(),
+	})
+	return err
 }

@@ -19,6 +19,7 @@ const (
 	stateToken       status.BridgeStateErrorCode = "postern-token-refused"
 	stateRemoved     status.BridgeStateErrorCode = "postern-gatekeeper-removed"
 	stateSuspended   status.BridgeStateErrorCode = "postern-eea-declaration-missing"
+	stateBanned      status.BridgeStateErrorCode = "postern-suspended"
 	stateEnded       status.BridgeStateErrorCode = "postern-ended"
 )
 
@@ -100,6 +101,11 @@ func suspendedState(gatekeeper string) status.BridgeState {
 		Message: fmt.Sprintf("Your chats on %s are suspended: you have not declared to live in the European Economic Area, or withdrew that. "+
 			"If you do live there, write `eea confirm`.", gatekeeper),
 	}
+}
+
+// bannedState is what a user is told whom an admin suspended. What is said there holds for it, too.
+func bannedState(reason string) status.BridgeState {
+	return status.BridgeState{StateEvent: status.StateBadCredentials, Error: stateBanned, Message: textBanned(reason)}
 }
 
 // leavingState is what a user is told who leaves while something is left to be done.

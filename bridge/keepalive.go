@@ -74,7 +74,7 @@ func (n *Network) callAll(ctx context.Context, choose func(database.Standing) bo
 	var calls sync.WaitGroup
 	room := make(chan struct{}, callsAtOnce)
 	for _, standing := range standings {
-		if ctx.Err() != nil || standing.State != database.Enlisted || !n.isOnDemand(standing.Gatekeeper) || !choose(standing) {
+		if ctx.Err() != nil || standing.State != database.Enlisted || !n.isOnDemand(standing.Gatekeeper) || !choose(standing) || n.isSuspended(standing) {
 			continue
 		}
 		room <- struct{}{}

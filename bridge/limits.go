@@ -156,5 +156,8 @@ func roughly(duration time.Duration) string {
 	if hours := int(duration.Round(time.Hour).Hours()); hours > 1 {
 		return fmt.Sprintf("%d hours", hours)
 	}
-	return fmt.Sprintf("%d minutes", max(1, int(duration.Minutes())))
+	if minutes := int(duration.Minutes()); minutes > 1 {
+		return fmt.Sprintf("%d minutes", minutes)
+	}
+	return "a minute"
 }

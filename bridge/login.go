@@ -39,6 +39,9 @@ func (n *Network) CreateLogin(_ context.Context, user *bridgev2.User, flow strin
 	if entry == nil {
 		return nil, bridgev2.RespError(mautrix.MNotFound.WithMessage(textUnknownFlow))
 	}
+	if reason, banned := n.suspended.reason(user.MXID); banned {
+		return nil, forbidden(textBanned(reason))
+	}
 	return &loginProcess{network: n, user: user, gatekeeper: entry}, nil
 }
 
@@ -122,6 +125,9 @@ func (l *loginProcess) SubmitUserInput(ctx context.Context, input map[string]str
 	*given = time.Now()
 	if l.gatekeeper.EEADeclaration && l.answers.eeaAt.IsZero() {
 		return l.question(stepEEA, fieldEEA, consent.EEA, "Write `yes` if you live there, `no` if you do not."), nil
+	}
+	if reason, banned := l.network.suspended.reason(l.user.MXID); banned {
+		return nil, forbidden(textBanned(reason))
 	}
 	login, err := l.network.enlist(ctx, l.user, l.gatekeeper.Gatekeeper, l.answers)
 	if err != nil {

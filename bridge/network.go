@@ -107,6 +107,9 @@ type Network struct {
 	limits    *limits
 	auditLog  database.Audit
 	outages   outages
+	suspended suspended
+	// suspending is held while suspensions are followed.
+	suspending sync.Mutex
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	pictures *pictureLoader

@@ -9,6 +9,7 @@ import (
 
 	"postern/bridge/config"
 	"postern/bridge/records"
+	"postern/database"
 )
 
 // ErrNobody: nothing is stored about a user.
@@ -41,6 +42,9 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 		err = ErrNotEnlisted
 	}
 	for _, enlistment := range enlistments {
+		err = errors.Join(err, db.Audit().Append(ctx, database.AuditEntry{
+			Kind: string(auditLeave), Actor: commandLine, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
+		}))
 		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
 	}
 	return gatekeepers, errors.Join(err, raw.Close())

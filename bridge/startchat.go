@@ -41,6 +41,9 @@ func (c *Client) chatInfo(contact networkid.UserID) *bridgev2.ChatInfo {
 // ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI, for the command start-chat and the provisioning
 // interface. The identifier is a phone number in international form, as people write it.
 func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, begin bool) (*bridgev2.ResolveIdentifierResponse, error) {
+	if reason, banned := c.network.suspended.reason(c.login.UserMXID); banned {
+		return nil, forbidden(textBanned(reason))
+	}
 	if !c.IsLoggedIn() {
 		return nil, resolveError(c.gatekeeperName(), interop.ErrNotConnected)
 	}

@@ -117,9 +117,13 @@ func (a Audit) Page(ctx context.Context, after int64, since time.Time, limit int
 		selectAudit+"WHERE seq > $1 AND at >= $2 ORDER BY seq LIMIT $3", after, toUnix(since), limit)
 }
 
-// OfUser returns the entries about a user or by them, oldest first.
+// OfUser returns the entries about a user or by them, oldest first; an empty list is not nil.
 func (a Audit) OfUser(ctx context.Context, userID string) ([]AuditEntry, error) {
-	return queryAll(ctx, a.core, "read the audit log", scanAudit, selectAudit+"WHERE user_id = $1 OR actor = $1 ORDER BY seq", userID)
+	all, err := queryAll(ctx, a.core, "read the audit log", scanAudit, selectAudit+"WHERE user_id = $1 OR actor = $1 ORDER BY seq", userID)
+	if err == nil && all == nil {
+		all = []AuditEntry{}
+	}
+	return all, err
 }
 
 // auditBatch is how many entries are loaded at a time to be verified.

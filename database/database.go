@@ -43,6 +43,9 @@ func (db *Database) WithClock(now func() time.Time) *Database {
 	return db
 }
 
+// Now is the time that is stored with what has none of its own.
+func (db *Database) Now() time.Time { return db.now() }
+
 // Upgrade brings our tables to the newest version and checks the secret key, in one transaction: it does all or nothing,
 // and of two processes one waits. Must succeed before anything else is called.
 //

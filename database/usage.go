@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"go.mau.fi/util/dbutil"
 )
 
 // Usage counts what users take of their daily limits. A row holds one day; that of another day counts as nothing.
@@ -27,6 +29,26 @@ func (u Usage) SetUsed(ctx context.Context, userID, kind string, day int, used i
 	return u.exec(ctx, "note how much of a limit was used", `
 		INSERT INTO postern_usage (user_id, kind, day, used) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id, kind) DO UPDATE SET day = excluded.day, used = excluded.used`, userID, kind, day, used)
+}
+
+// Used is what a user took of one limit.
+type Used struct {
+	Kind string `json:"kind"`
+	// Day is counted from 1970, UTC.
+	Day  int   `json:"day"`
+	Used int64 `json:"used"`
+}
+
+// OfUser returns what is noted of a user; an empty list is not nil.
+func (u Usage) OfUser(ctx context.Context, userID string) ([]Used, error) {
+	all, err := queryAll(ctx, u.core, "look what limits a user used", func(row dbutil.Scannable) (used Used, err error) {
+		err = row.Scan(&used.Kind, &used.Day, &used.Used)
+		return used, err
+	}, "SELECT kind, day, used FROM postern_usage WHERE user_id = $1 ORDER BY kind", userID)
+	if err == nil && all == nil {
+		all = []Used{}
+	}
+	return all, err
 }
 
 // Forget deletes what is noted for days before one.

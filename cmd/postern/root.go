@@ -18,6 +18,7 @@ func newRoot() *cobra.Command {
 	run := newRun()
 	root.RunE = run.RunE
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newExport(), newErase(), newVersion())
+	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newExport(), newErase(), newUsers(), newSuspend(),
+		newUnsuspend(), newAudit(), newVersion())
 	return root
 }
