@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/consent"
@@ -34,12 +35,15 @@ const (
 // commandLine is the actor of what an admin does with the program beside the daemon.
 const commandLine = "command line"
 
-// audited is whom something was done to: the user, with a gatekeeper ("" for all), and the id of what else it is about, such as a
-// contact. Ids only, never content.
+// audited is whom something was done to: the user, with a gatekeeper ("" for all), and what else it is about. Ids only, never
+// content.
 type audited struct {
 	user       id.UserID
 	gatekeeper string
 	subject    string
+	// contact is stored, in place of a subject, as a name that is always the same but does not tell who it is: the id holds a phone
+	// number, and the log outlives the enlistment.
+	contact networkid.UserID
 }
 
 func auditedBy(enlistment *database.Enlistment) audited {
@@ -49,6 +53,9 @@ func auditedBy(enlistment *database.Enlistment) audited {
 // audit adds to the audit log who did something. The actor is a Matrix ID, "" for the bridge itself. What was done is done, so a
 // failure is only logged. It takes one transaction of the database, or is part of the one that ctx carries.
 func (n *Network) audit(ctx context.Context, kind auditKind, actor id.UserID, about audited) {
+	if about.contact != "" {
+		about.subject = n.auditLog.Pseudonym(string(about.contact))
+	}
 	err := n.auditLog.Append(ctx, database.AuditEntry{
 		At: n.Clock.Now(), Kind: string(kind), Actor: actor.String(),
 		UserID: about.user.String(), Gatekeeper: about.gatekeeper, Subject: about.subject,
@@ -59,7 +66,7 @@ func (n *Network) audit(ctx context.Context, kind auditKind, actor id.UserID, ab
 }
 
 func (n *Network) auditEEA(ctx context.Context, user id.UserID, gatekeeper string) {
-	n.audit(ctx, auditEEADeclare, user, audited{user, gatekeeper, fmt.Sprintf("version %d", consent.Current(consent.EEA))})
+	n.audit(ctx, auditEEADeclare, user, audited{user: user, gatekeeper: gatekeeper, subject: fmt.Sprintf("version %d", consent.Current(consent.EEA))})
 }
 
 // auditEvery is how often old entries are looked for.

@@ -93,7 +93,7 @@ func (n *Network) findOrCreate(
 	if err != nil {
 		return nil, err
 	}
-	n.audit(ctx, auditConsent, user, audited{user, gatekeeper.ID, fmt.Sprintf("version %d", enlistment.ConsentVersion)})
+	n.audit(ctx, auditConsent, user, audited{user: user, gatekeeper: gatekeeper.ID, subject: fmt.Sprintf("version %d", enlistment.ConsentVersion)})
 	if enlistment.EEAVersion > 0 {
 		n.auditEEA(ctx, user, gatekeeper.ID)
 	}

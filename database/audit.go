@@ -39,11 +39,13 @@ var ErrAuditBroken = errors.New("the audit log was changed or entries were remov
 // forge all of it, and who has only the database can bring an older state of it back.
 type Audit struct {
 	*core
-	chain [32]byte
+	chain, pseudonyms [32]byte
 }
 
 // Audit returns the log. Keep it, it derives a key.
-func (db *Database) Audit() Audit { return Audit{&db.core, db.key.Derive("database/audit")} }
+func (db *Database) Audit() Audit {
+	return Audit{&db.core, db.key.Derive("database/audit"), db.key.Derive("database/audit-pseudonyms")}
+}
 
 // link is the hash of an entry. Lengths stand before texts, so that no two entries look the same.
 func (a Audit) link(before []byte, entry *AuditEntry) []byte {
@@ -90,6 +92,14 @@ func (a Audit) Append(ctx context.Context, entry AuditEntry) error {
 		return fmt.Errorf("failed to add to the audit log: %w", err)
 	}
 	return nil
+}
+
+// Pseudonym is what an entry says in place of an id that must not outlive what it is about, such as a contact's with a phone number. It
+// is always the same for the same id, and without the secret key nobody can tell whose it is.
+func (a Audit) Pseudonym(name string) string {
+	mac := hmac.New(sha256.New, a.pseudonyms[:])
+	mac.Write([]byte(name))
+	return fmt.Sprintf("contact-%x", mac.Sum(nil)[:8])
 }
 
 const selectAudit = "SELECT seq, at, kind, actor, user_id, gatekeeper, subject, hash FROM postern_audit "

@@ -113,6 +113,17 @@ func TestOldAuditEntriesGoAndTheRestStaysProvable(t *testing.T) {
 	})
 }
 
+func TestPseudonymsTellOnlyThatItIsTheSame(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		audit, other := upgraded(t, raw).Audit(), database.New(raw, database.NewSecretKey(), zerolog.Nop()).Audit()
+		bob := audit.Pseudonym("wa-4915112345678")
+		if strings.Contains(bob, "4915112345678") || bob != audit.Pseudonym("wa-4915112345678") || bob == audit.Pseudonym("wa-4915112345679") ||
+			bob == other.Pseudonym("wa-4915112345678") {
+			t.Errorf("bob is %s", bob)
+		}
+	})
+}
+
 func TestManyWriteTheAuditLogAtOnce(t *testing.T) {
 	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
 		ctx := context.Background()
