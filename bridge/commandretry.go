@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"postern/portal"
 )
@@ -35,7 +37,7 @@ func (d *Daemon) retry(ce *commands.Event) {
 		ce.Reply("You are not enlisted any more. Write `login` to the bot first.")
 		return
 	}
-	messages, err := client.unfetchedOf(ce)
+	messages, err := client.unfetchedOf(ce.Ctx, ce.Portal, ce.ReplyTo)
 	if err != nil {
 		ce.Log.Err(err).Msg("Failed to look for files that could not be had")
 		ce.Reply("It did not work: the bridge has a problem. Please try again later.")
@@ -55,21 +57,21 @@ func (d *Daemon) retry(ce *commands.Event) {
 	}
 }
 
-// unfetchedOf returns the messages that a command is about.
-func (c *Client) unfetchedOf(ce *commands.Event) ([]networkid.MessageID, error) {
-	if ce.ReplyTo != "" {
-		row, err := c.network.bridge.DB.Message.GetPartByMXID(ce.Ctx, ce.ReplyTo)
+// unfetchedOf returns the messages of a chat whose files could not be had, or the one whose event is given.
+func (c *Client) unfetchedOf(ctx context.Context, chat *bridgev2.Portal, about id.EventID) ([]networkid.MessageID, error) {
+	if about != "" {
+		row, err := c.network.bridge.DB.Message.GetPartByMXID(ctx, about)
 		if err != nil {
 			return nil, fmt.Errorf("failed to look for a message: %w", err)
-		} else if row != nil && row.Room == ce.Portal.PortalKey {
+		} else if row != nil && row.Room == chat.PortalKey {
 			return []networkid.MessageID{row.ID}, nil
 		}
 	}
-	contact, err := portal.Contact(ce.Portal.ID)
+	contact, err := portal.Contact(chat.ID)
 	if err != nil {
 		return nil, err
 	}
-	return c.allUnfetched(ce.Ctx, contact)
+	return c.allUnfetched(ctx, contact)
 }
 
 // allUnfetched returns the newest messages of a contact whose files could not be had.

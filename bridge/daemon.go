@@ -92,6 +92,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		UnencryptedReply: textUnencryptedCommand,
 		Explain:          explainStatus,
 		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
+		Provision:        d.addProvisioning,
 	})
 	d.network = newNetwork(networkOptions{
 		Domain:       d.cfg.Homeserver.Domain,

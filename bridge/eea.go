@@ -37,18 +37,8 @@ func (d *Daemon) eea(ce *commands.Event) {
 		ce.Reply("Usage: `$cmdprefix eea confirm` or `$cmdprefix eea withdraw`")
 		return
 	}
-	enlistments, err := d.network.enlistments.OfUser(ce.Ctx, ce.User.MXID.String())
-	if err != nil {
-		ce.Log.Err(err).Msg("Failed to look for a user's enlistments")
-		ce.Reply("%s", textBridgeProblem)
-		return
-	}
 	asked := false
-	for _, enlistment := range enlistments {
-		entry := d.network.gatekeeper(enlistment.Gatekeeper)
-		if entry == nil || !entry.EEADeclaration || enlistment.State != database.Enlisted {
-			continue
-		}
+	err := d.eachEEA(ce.Ctx, ce.User, func(entry *gatekeeperEntry, enlistment *database.Enlistment) error {
 		asked = true
 		answer, err := change(ce.Ctx, ce.User, entry, enlistment)
 		if err != nil {
@@ -56,10 +46,34 @@ func (d *Daemon) eea(ce *commands.Event) {
 			answer = textBridgeProblem
 		}
 		ce.Reply("%s", answer)
+		return nil
+	})
+	if err != nil {
+		ce.Log.Err(err).Msg("Failed to look for a user's enlistments")
+		ce.Reply("%s", textBridgeProblem)
+	} else if !asked {
+		ce.Reply("%s", textNobodyAsksEEA)
 	}
-	if !asked {
-		ce.Reply("You are not enlisted with anyone who asks for this declaration.")
+}
+
+const textNobodyAsksEEA = "You are not enlisted with anyone who asks for this declaration."
+
+// eachEEA does something with the user's enlistments that ask for the declaration, until there is an error.
+func (d *Daemon) eachEEA(ctx context.Context, user *bridgev2.User, do func(*gatekeeperEntry, *database.Enlistment) error) error {
+	enlistments, err := d.network.enlistments.OfUser(ctx, user.MXID.String())
+	if err != nil {
+		return err
 	}
+	for _, enlistment := range enlistments {
+		entry := d.network.gatekeeper(enlistment.Gatekeeper)
+		if entry == nil || !entry.EEADeclaration || enlistment.State != database.Enlisted {
+			continue
+		}
+		if err = do(entry, enlistment); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withdrawEEA does what the config wants done then.

@@ -1,4 +1,4 @@
-// Package docs holds the document of the HTTP interface for the tests, which have to run again when it changes.
+// Package docs holds the documents of the HTTP interfaces for the tests, which have to run again when they change.
 package docs
 
 import _ "embed"
@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
+
+// Provisioning is openapi-provisioning.yaml.
+//
+//go:embed openapi-provisioning.yaml
+var Provisioning []byte

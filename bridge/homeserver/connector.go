@@ -24,7 +24,7 @@ type KV interface {
 	Delete(ctx context.Context, name string) error
 }
 
-// Options are what a connector is made of. All fields must be set but Explain.
+// Options are what a connector is made of. All fields must be set but the last two.
 type Options struct {
 	Config *bridgeconfig.Config
 	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
@@ -42,6 +42,9 @@ type Options struct {
 	// work on err. The sentence is what the user reads, also where bridgev2 would send no notice, and the failure is a final one;
 	// "" leaves it all as it is.
 	Explain func(err error, about event.Type) string
+	// Provision adds requests to the provisioning interface, whose paths are given without /_matrix/provision. Who asks was checked
+	// and is what user returns. nil adds none.
+	Provision func(router *http.ServeMux, user func(*http.Request) *bridgev2.User)
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.
@@ -130,6 +133,9 @@ func (c *Connector) Start(ctx context.Context) error {
 		return fmt.Errorf("failed to listen for the homeserver: %w", err)
 	}
 	c.Provisioning.Init()
+	if c.options.Provision != nil {
+		c.options.Provision(c.Provisioning.Router, c.Provisioning.GetUser)
+	}
 	c.server.start(listener)
 	if err = c.StateStore.Upgrade(ctx); err != nil {
 		return bridgev2.DBUpgradeError{Section: "matrix_state", Err: err}

@@ -44,6 +44,10 @@ func (s *transactionServer) mayProvision(r *http.Request) bool {
 
 // endpoint is what the log says of a path: the version and the verb. What follows is whom the user looks for.
 func endpoint(path string) string {
-	parts := strings.SplitN(strings.TrimPrefix(path, provisioningPath), "/", 3)
-	return strings.Join(parts[:min(2, len(parts))], "/")
+	shown := 2
+	if strings.HasPrefix(path, provisioningPath+"postern/") {
+		shown = 3 // with our own name
+	}
+	parts := strings.SplitN(strings.TrimPrefix(path, provisioningPath), "/", shown+1)
+	return strings.Join(parts[:min(shown, len(parts))], "/")
 }

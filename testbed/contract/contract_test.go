@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"postern/docs"
 	"postern/gatekeeper"
 )
 
@@ -15,7 +16,7 @@ type sides struct {
 
 // TestBothServersKeepToTheDocument makes everything happen that the document describes.
 func TestBothServersKeepToTheDocument(t *testing.T) {
-	document := loadDocument(t)
+	document := loadDocument(t, docs.OpenAPI)
 	asPartner := func() *witness { return newWitness(t, document, "partner server") }
 	front, brokenFront, busyFront := asPartner(), asPartner(), asPartner()
 	host := newWitness(t, document, "gatekeeper")

@@ -18,14 +18,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-
-	"postern/docs"
 )
 
 // maxWitnessed is the largest body that is looked at, in bytes. Larger ones are for the limits of the servers.
 const maxWitnessed = 1 << 20
 
-// document is docs/openapi.yaml, and what of it was seen.
+// document is one of those in docs, and what of it was seen.
 type document struct {
 	spec   *openapi3.T
 	router routers.Router
@@ -34,10 +32,10 @@ type document struct {
 	seen map[string]bool // by method, path and status
 }
 
-func loadDocument(t *testing.T) *document {
+func loadDocument(t *testing.T, content []byte) *document {
 	t.Helper()
 	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
-	spec, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI)
+	spec, err := openapi3.NewLoader().LoadFromData(content)
 	if err == nil {
 		err = spec.Validate(context.Background())
 	}
@@ -49,6 +47,19 @@ func loadDocument(t *testing.T) *document {
 		t.Fatal(err)
 	}
 	return &document{spec: spec, router: router, seen: make(map[string]bool)}
+}
+
+// operation finds what the document says of a request; nil if nothing.
+func (d *document) operation(method, path string) *openapi3.Operation {
+	request, err := http.NewRequest(method, "http://bridge"+path, nil)
+	if err != nil {
+		return nil
+	}
+	route, _, err := d.router.FindRoute(request)
+	if err != nil {
+		return nil
+	}
+	return route.Operation
 }
 
 // unseen lists what the document promises and no exchange has shown.

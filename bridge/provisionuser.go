@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/id"
+
+	"postern/database"
+)
+
+// What the provisioning interface has for the user as a whole.
+
+// provisionRoutes are all requests, below /_matrix/provision.
+func (d *Daemon) provisionRoutes() map[string]provisionHandler {
+	return map[string]provisionHandler{
+		"GET /postern/v1/export": d.provisionExport,
+		"POST /postern/v1/erase": d.provisionErase,
+		"POST /postern/v1/eea":   d.provisionEEA,
+		"POST /postern/v1/retry": d.provisionRetry,
+	}
+}
+
+func (d *Daemon) provisionExport(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
+	content, err := d.network.dataOf().exportOf(ctx, user.MXID, d.clock.Now())
+	if errors.Is(err, errNobody) {
+		return nil, notFound("This bridge stores nothing about you.")
+	}
+	return json.RawMessage(content), err
+}
+
+// eraseInput asks for the word that the bot asks for, too.
+type eraseInput struct {
+	Confirm bool `json:"confirm"`
+}
+
+// leavingAnswer names the gatekeepers that the user leaves. What becomes of it, the bot tells.
+type leavingAnswer struct {
+	Leaving []string `json:"leaving"`
+	Message string   `json:"message"`
+}
+
+func (d *Daemon) provisionErase(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+	var input eraseInput
+	if err := readInput(r, &input); err != nil {
+		return nil, err
+	} else if !input.Confirm {
+		return nil, badInput("Erasing cannot be undone, so `confirm` has to be true.")
+	}
+	enlistments, err := d.network.enlistments.OfUser(ctx, user.MXID.String())
+	if err != nil {
+		return nil, err
+	}
+	answer := leavingAnswer{Leaving: []string{}, Message: textWhatStays}
+	for _, enlistment := range enlistments {
+		if enlistment.State != database.Leaving {
+			if err = d.network.leave(ctx, enlistment); err != nil {
+				return nil, err
+			}
+		}
+		answer.Leaving = append(answer.Leaving, enlistment.Gatekeeper)
+	}
+	return answer, nil
+}
+
+// eeaInput declares to live in the EEA, or withdraws that, for one gatekeeper or for all that ask for it.
+type eeaInput struct {
+	Declared   *bool  `json:"declared"`
+	Gatekeeper string `json:"gatekeeper,omitempty"`
+}
+
+func (d *Daemon) provisionEEA(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+	var input eeaInput
+	if err := readInput(r, &input); err != nil {
+		return nil, err
+	} else if input.Declared == nil {
+		return nil, badInput("`declared` is missing.")
+	}
+	change := d.network.withdrawEEA
+	if *input.Declared {
+		change = d.network.confirmEEA
+	}
+	answers := make(map[string]string)
+	err := d.eachEEA(ctx, user, func(entry *gatekeeperEntry, enlistment *database.Enlistment) error {
+		if input.Gatekeeper != "" && input.Gatekeeper != entry.ID {
+			return nil
+		}
+		answer, err := change(ctx, user, entry, enlistment)
+		answers[entry.ID] = answer
+		return err
+	})
+	if err == nil && len(answers) == 0 {
+		err = notFound(textNobodyAsksEEA)
+	}
+	return struct {
+		Messages map[string]string `json:"messages"`
+	}{answers}, err
+}
+
+// retryInput is a chat, and a message in it if not all of it.
+type retryInput struct {
+	Room  id.RoomID  `json:"room_id"`
+	Event id.EventID `json:"event_id,omitempty"`
+}
+
+// retryAnswer says how many files are there now, and why others are not.
+type retryAnswer struct {
+	Fetched  int      `json:"fetched"`
+	Problems []string `json:"problems"`
+}
+
+func (d *Daemon) provisionRetry(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+	var input retryInput
+	if err := readInput(r, &input); err != nil {
+		return nil, err
+	} else if input.Room == "" {
+		return nil, badInput("`room_id` is missing.")
+	}
+	chat, err := d.bridge.GetPortalByMXID(ctx, input.Room)
+	if err != nil {
+		return nil, err
+	}
+	client := clientOfChat(user, chat)
+	if client == nil {
+		return nil, notFound("This is not your chat.")
+	} else if !client.IsLoggedIn() {
+		return nil, forbidden("You are not enlisted any more, or suspended.")
+	}
+	messages, err := client.unfetchedOf(ctx, chat, input.Event)
+	answer := retryAnswer{Problems: []string{}}
+	for _, messageID := range messages {
+		if retryErr := client.retryFile(ctx, messageID); retryErr != nil {
+			zerolog.Ctx(ctx).Warn().Err(retryErr).Str("message_id", string(messageID)).Msg("A file could not be had again")
+			answer.Problems = append(answer.Problems, textRetryFailed(client.gatekeeperName(), client.maxFile(), retryErr))
+		} else {
+			answer.Fetched++
+		}
+	}
+	return answer, err
+}
+
+// clientOfChat returns the user's client that a chat belongs to, nil if it is not theirs.
+func clientOfChat(user *bridgev2.User, chat *bridgev2.Portal) *Client {
+	if chat == nil {
+		return nil
+	}
+	for _, login := range user.GetUserLogins() {
+		if client, ok := login.Client.(*Client); ok && login.ID == chat.Receiver {
+			return client
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package contract_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/docs"
+	"postern/testbed/homeserver"
+	"postern/testbed/programs"
+	"postern/testbed/stack"
+)
+
+// provisioningLimit is how long the test of the provisioning interface may take, with the start of a homeserver.
+const provisioningLimit = 3 * time.Minute
+
+// provisioned is an installation whose bridge stands behind a witness.
+type provisioned struct {
+	*witness
+	stack  *stack.Stack
+	alice  *stack.BridgeUser
+	secret string
+}
+
+// TestTheProvisioningInterfaceKeepsToItsDocument makes everything happen that the document describes, with a real homeserver.
+func TestTheProvisioningInterfaceKeepsToItsDocument(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), provisioningLimit)
+	defer cancel()
+	document := loadDocument(t, docs.Provisioning)
+	p := openProvisioned(t, ctx, newWitness(t, document, "bridge"))
+	bob, err := p.stack.NewContact(ctx, "Bob", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := p.alice.StartChat(ctx, bob.Phone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.testStrangers(t, document)
+	p.testBadBodies(t, document)
+	p.testRetry(t, room.String())
+	p.testExport(t)
+	p.testEEA(t, ctx, room.String())
+	p.testErase(t, ctx)
+	if missing := document.unseen(); !t.Failed() && len(missing) > 0 {
+		slices.Sort(missing)
+		t.Errorf("documented, and not seen: %q", missing)
+	}
+}
+
+func openProvisioned(t *testing.T, ctx context.Context, w *witness) *provisioned {
+	t.Helper()
+	builder, err := programs.NewBuilder(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stack.Start(ctx, stack.Options{Homeserver: homeserver.KindFromEnvironment(), Builder: builder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.Logs())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	alice, err := s.NewBridgeUser(ctx, "alice")
+	if err == nil {
+		err = alice.Enlist(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets, err := s.Bridge.Secrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.stand(s.Bridge.URL())
+	return &provisioned{w, s, alice, secrets.ProvisioningSecret}
+}
+
+// as asks in alice's name, with her own token. input becomes the body, nil for none. The answer is read into answer, unless it is nil.
+func (p *provisioned) as(t *testing.T, want int, method, path string, input, answer any) {
+	t.Helper()
+	var body io.Reader
+	if input != nil {
+		content, err := json.Marshal(input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = bytes.NewReader(content)
+	}
+	response := p.ask(t, want, method, p.path(path), body, "Authorization", "Bearer "+p.alice.Client.AccessToken, "Content-Type", "application/json")
+	if answer == nil {
+		return
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *provisioned) path(path string) string {
+	return "/_matrix/provision/postern/v1/" + path + "?user_id=" + url.QueryEscape(p.alice.ID().String())
+}
+
+// operations calls visit for each request of the document, with something in place of what is in braces.
+func operations(document *document, visit func(method, path string)) {
+	for path, item := range document.spec.Paths.Map() {
+		path = strings.TrimPrefix(path, "/_matrix/provision/postern/v1/")
+		path = strings.NewReplacer("{contact}", "@nobody:example.org", "{gatekeeper}", "nothing", "{name}", "nothing").Replace(path)
+		for method := range item.Operations() {
+			visit(method, path)
+		}
+	}
+}
+
+type input map[string]any
+
+func (p *provisioned) testStrangers(t *testing.T, document *document) {
+	operations(document, func(method, path string) {
+		for _, header := range []string{"", "Bearer nonsense", "Bearer openid:x"} {
+			var body io.Reader
+			if method != http.MethodGet {
+				body = strings.NewReader("{}")
+			}
+			p.ask(t, http.StatusUnauthorized, method, p.path(path), body, "Authorization", header, "Content-Type", "application/json")
+		}
+	})
+	p.ask(t, http.StatusNotFound, "GET", p.path("nothing"), nil, "Authorization", "Bearer "+p.secret)
+	p.ask(t, http.StatusMethodNotAllowed, "PATCH", p.path("erase"), nil, "Authorization", "Bearer "+p.secret)
+	p.ask(t, http.StatusOK, "GET", p.path("export"), nil, "Authorization", "Bearer "+p.secret)
+}
+
+// testBadBodies sends what is not JSON, not an object, has fields that nobody knows, or is too large.
+func (p *provisioned) testBadBodies(t *testing.T, document *document) {
+	operations(document, func(method, path string) {
+		operation := document.operation(method, "/_matrix/provision/postern/v1/"+path)
+		if operation == nil || operation.RequestBody == nil {
+			return
+		}
+		for body, want := range map[string]int{
+			"": 400, "{": 400, "[]": 400, "7": 400, `{"nobody":"knows"}`: 400, "{} {}": 400, "{}": 400, "\x00": 400,
+			`{"x":"` + strings.Repeat("x", 20<<10) + `"}`: 413, strings.Repeat(" ", 20<<10): 413,
+		} {
+			p.ask(t, want, method, p.path(path), strings.NewReader(body), "Authorization", "Bearer "+p.secret, "Content-Type", "application/json")
+		}
+	})
+}
+
+func (p *provisioned) testRetry(t *testing.T, room string) {
+	var answer struct{ Fetched int }
+	p.as(t, http.StatusOK, "POST", "retry", input{"room_id": room}, &answer)
+	if answer.Fetched != 0 {
+		t.Errorf("%d files were fetched, and there was none", answer.Fetched)
+	}
+	p.as(t, http.StatusNotFound, "POST", "retry", input{"room_id": "!nowhere:example.org"}, nil)
+	p.as(t, http.StatusNotFound, "POST", "retry", input{"room_id": p.alice.Management}, nil)
+}
+
+func (p *provisioned) testExport(t *testing.T) {
+	var export struct {
+		User        string
+		Enlistments []struct{ State string }
+		AuditLog    []struct{ Kind string } `json:"audit_log"`
+	}
+	p.as(t, http.StatusOK, "GET", "export", nil, &export)
+	if export.User != p.alice.ID().String() || len(export.Enlistments) != 1 || len(export.AuditLog) < 2 || export.AuditLog[0].Kind != "consent" {
+		t.Errorf("the export is %+v", export)
+	}
+}
+
+// testEEA lets the gatekeeper ask for the declaration from now on. Who did not make it is suspended.
+func (p *provisioned) testEEA(t *testing.T, ctx context.Context, room string) {
+	p.as(t, http.StatusNotFound, "POST", "eea", input{"declared": true}, nil)
+	err := p.stack.Bridge.Stop(ctx)
+	if err == nil {
+		err = p.stack.Bridge.EditConfig(func(config map[string]any) {
+			entry := config["gatekeepers"].([]any)[0].(map[string]any)
+			entry["eea_declaration"], entry["eea_withdrawn"] = true, "suspend"
+		})
+	}
+	if err == nil {
+		err = p.stack.Bridge.Start(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.as(t, http.StatusForbidden, "POST", "retry", input{"room_id": room}, nil)
+	p.as(t, http.StatusNotFound, "POST", "eea", input{"declared": true, "gatekeeper": "another"}, nil)
+	var answer struct{ Messages map[string]string }
+	p.as(t, http.StatusOK, "POST", "eea", input{"declared": true}, &answer)
+	if !strings.Contains(answer.Messages[stack.GatekeeperID], "go on") {
+		t.Errorf("declared: %q", answer.Messages)
+	}
+	p.as(t, http.StatusOK, "POST", "retry", input{"room_id": room}, nil)
+	p.as(t, http.StatusOK, "POST", "eea", input{"declared": false, "gatekeeper": stack.GatekeeperID}, &answer)
+	if !strings.Contains(answer.Messages[stack.GatekeeperID], "suspended") {
+		t.Errorf("withdrawn: %q", answer.Messages)
+	}
+	p.as(t, http.StatusOK, "POST", "eea", input{"declared": true}, nil)
+}
+
+func (p *provisioned) testErase(t *testing.T, ctx context.Context) {
+	p.as(t, http.StatusBadRequest, "POST", "erase", input{"confirm": false}, nil)
+	var answer struct{ Leaving []string }
+	p.as(t, http.StatusOK, "POST", "erase", input{"confirm": true}, &answer)
+	if !slices.Equal(answer.Leaving, []string{stack.GatekeeperID}) {
+		t.Errorf("leaving %q", answer.Leaving)
+	}
+	if _, err := p.alice.WaitMessage(ctx, p.alice.Management, p.stack.Bot(), "You have left"); err != nil {
+		t.Error(err)
+	}
+	p.as(t, http.StatusOK, "POST", "erase", input{"confirm": true}, &answer)
+	if len(answer.Leaving) != 0 {
+		t.Errorf("leaving again: %q", answer.Leaving)
+	}
+}
