@@ -36,7 +36,7 @@ func (d *Daemon) suspendUser(ce *commands.Event) {
 	name, reason, _ := strings.Cut(ce.RawArgs, " ")
 	user, reason, err := parseSuspension(name, reason, d.cfg.Homeserver.Domain)
 	if err != nil {
-		ce.Reply("%s Usage: `$cmdprefix suspend <user ID> <reason>`", sentence(err))
+		ce.Reply("%s Usage: `$cmdprefix suspend <user ID> <reason>`", asSentence(err))
 		return
 	}
 	err = d.network.suspend(ce.Ctx, user, reason, ce.User.MXID)
@@ -60,7 +60,7 @@ func textSuspendDone(user id.UserID) string {
 func (d *Daemon) unsuspendUser(ce *commands.Event) {
 	user, err := parseLocalUser(strings.TrimSpace(ce.RawArgs), d.cfg.Homeserver.Domain)
 	if err != nil {
-		ce.Reply("%s Usage: `$cmdprefix unsuspend <user ID>`", sentence(err))
+		ce.Reply("%s Usage: `$cmdprefix unsuspend <user ID>`", asSentence(err))
 		return
 	}
 	err = d.network.unsuspend(ce.Ctx, user, ce.User.MXID)
@@ -106,8 +106,8 @@ func parseSuspension(name, reason, domain string) (id.UserID, string, error) {
 	}
 }
 
-// sentence makes one of an error that is for people.
-func sentence(err error) string {
+// asSentence makes one of an error that is for people.
+func asSentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
@@ -146,7 +146,7 @@ func (d *Daemon) usersExport(ce *commands.Event) {
 		return
 	}
 	search = strings.TrimSpace(search)
-	users, err := listUsers(ce.Ctx, d.network.Database, search, maxListed)
+	users, err := listUsers(ce.Ctx, d.network.Database, search, maxListedUsers)
 	var content bytes.Buffer
 	if err == nil {
 		err = write(&content, users)

@@ -27,8 +27,8 @@ type ListedUser struct {
 	Reason    string     `json:"reason,omitempty"`
 }
 
-// maxListed bounds a list, which is made in memory.
-const maxListed = 1_000_000
+// maxListedUsers bounds a list, which is made in memory.
+const maxListedUsers = 1_000_000
 
 // listUsers returns at most limit enlistments that match, see [database.Enlistments.Overview].
 func listUsers(ctx context.Context, db *database.Database, search string, limit int) ([]ListedUser, error) {
