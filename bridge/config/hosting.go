@@ -62,8 +62,8 @@ func (s S3) check(check *checker) {
 	if check.required("public.s3.bucket", s.Bucket, "write the bucket's name") && !bucketShape.MatchString(s.Bucket) {
 		check.add("public.s3.bucket", "is not a bucket's name", "write 3 to 63 lower case letters, digits, dots and dashes")
 	}
-	check.required("public.s3.access_key", s.AccessKey, "write it, or set POSTERN_S3_ACCESS_KEY")
-	check.required("public.s3.secret_key", s.SecretKey, "write it, or set POSTERN_S3_SECRET_KEY")
+	check.required("public.s3.access_key", s.AccessKey, "write it, or set POSTERN_PUBLIC_S3_ACCESS_KEY")
+	check.required("public.s3.secret_key", s.SecretKey, "write it, or set POSTERN_PUBLIC_S3_SECRET_KEY")
 	if s.Prefix != "" && (len(s.Prefix) > maxPrefix || !prefixShape.MatchString(s.Prefix)) {
 		check.add("public.s3.prefix", "is not usable", "write letters, digits and . _ - with slashes in between, such as postern/")
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -53,33 +51,24 @@ func Parse(name string, data []byte, getenv func(string) string) (*Config, error
 	cfg := Default()
 	var root yaml.Node
 	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, syntaxError(name, err)
+		return nil, syntaxError(name, nil, err)
 	}
-	if err := decodeStrict(name, data, cfg); err != nil {
+	if err := decodeStrict(name, "", data, cfg); err != nil {
+		return nil, err
+	}
+	variables, err := cfg.overlayEnv(getenv)
+	if err != nil {
 		return nil, err
 	}
 	cfg.resolvePaths(filepath.Dir(name))
-	if err := cfg.overlayEnv(getenv); err != nil {
-		return nil, err
-	}
-	if err := cfg.validate(name, linesOf(&root)); err != nil {
+	if err := cfg.validate(&checker{file: name, lines: linesOf("", &root), variables: variables}); err != nil {
 		return nil, err
 	}
 	return cfg, nil
 }
 
-// decodeStrict refuses keys that into does not have. An empty file changes nothing.
-func decodeStrict(name string, data []byte, into any) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return syntaxError(name, err)
-	}
-	return nil
-}
-
 // resolvePaths makes file names relative to the config's directory, so that it does not matter where the daemon is
-// started from.
+// started from. That holds for names from the environment, too.
 func (c *Config) resolvePaths(dir string) {
 	paths := []*string{&c.SecretKeyFile, &c.Logging.File, &c.Public.MediaDir}
 	if c.Database.Type == SQLite {
@@ -109,64 +98,4 @@ func readFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileSize)
 	}
 	return data, nil
-}
-
-var (
-	unknownField = regexp.MustCompile(`^line (\d+): field (\S+) not found in type .*$`)
-	otherError   = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-	quotedValue  = regexp.MustCompile("`[^`]*`")
-)
-
-// syntaxError rewords what the YAML library says: file and line first, no Go types, and no values, which may be secrets.
-func syntaxError(name string, err error) error {
-	messages := []string{err.Error()}
-	var typeError *yaml.TypeError
-	if errors.As(err, &typeError) {
-		messages = typeError.Errors
-	}
-	var problems []error
-	for _, message := range messages {
-		if match := unknownField.FindStringSubmatch(message); match != nil {
-			problems = append(problems, fmt.Errorf("%s:%s: unknown key %q; `postern config` prints all keys", name, match[1], match[2]))
-			continue
-		}
-		message = quotedValue.ReplaceAllString(message, "a value")
-		if match := otherError.FindStringSubmatch(message); match != nil {
-			problems = append(problems, fmt.Errorf("%s:%s: %s", name, match[1], match[2]))
-			continue
-		}
-		problems = append(problems, fmt.Errorf("%s: %s", name, strings.TrimPrefix(message, "yaml: ")))
-	}
-	return errors.Join(problems...)
-}
-
-// linesOf maps the path of every key that the file has, such as "gatekeepers[0].id", to its line.
-func linesOf(root *yaml.Node) map[string]int {
-	lines := make(map[string]int)
-	var walk func(prefix string, node *yaml.Node)
-	walk = func(prefix string, node *yaml.Node) {
-		switch node.Kind {
-		case yaml.DocumentNode:
-			for _, child := range node.Content {
-				walk(prefix, child)
-			}
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(node.Content); i += 2 {
-				path := node.Content[i].Value
-				if prefix != "" {
-					path = prefix + "." + path
-				}
-				lines[path] = node.Content[i].Line
-				walk(path, node.Content[i+1])
-			}
-		case yaml.SequenceNode:
-			for i, child := range node.Content {
-				path := fmt.Sprintf("%s[%d]", prefix, i)
-				lines[path] = child.Line
-				walk(path, child)
-			}
-		}
-	}
-	walk("", root)
-	return lines
 }

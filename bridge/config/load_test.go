@@ -93,13 +93,16 @@ func TestLaterSourcesWin(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{
-		"POSTERN_AS_TOKEN":         "from-the-environment",
-		"POSTERN_HS_TOKEN_FILE":    token,
-		"POSTERN_SECRET_KEY_FILE":  "/run/secrets/key",
-		"POSTERN_DATABASE_URI":     "/var/lib/postern.db",
-		"POSTERN_UNRELATED_ANSWER": "42",
+		"POSTERN_APPSERVICE_AS_TOKEN":      "from-the-environment",
+		"POSTERN_APPSERVICE_HS_TOKEN_FILE": token,
+		"POSTERN_SECRET_KEY_FILE":          "/run/secrets/key",
+		"POSTERN_LIMITS_TRANSFERS":         "7",
+		"POSTERN_ADMINS":                   "@a:example.org,@b:example.org",
+		"POSTERN_LOGGING_FILE":             "log/postern.log",
+		"POSTERN_DATABASE_URI":             "/var/lib/postern.db",
+		"POSTERN_UNRELATED_ANSWER":         "42",
 	}
-	cfg, err := config.Parse("config.yaml", []byte(complete), func(name string) string { return env[name] })
+	cfg, err := config.Parse("/etc/config.yaml", []byte(complete+"admins: ['@c:example.org']\n"), func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,10 +111,34 @@ func TestLaterSourcesWin(t *testing.T) {
 		{cfg.Appservice.HSToken, "from-a-file"},
 		{cfg.SecretKeyFile, "/run/secrets/key"},
 		{cfg.Database.URI, "/var/lib/postern.db"},
+		{fmt.Sprint(cfg.Limits.Transfers, cfg.Admins), "7 [@a:example.org @b:example.org]"},
+		{cfg.Logging.File, "/etc/log/postern.log"},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("got %q, want %q", got[0], got[1])
 		}
+	}
+}
+
+func TestEveryKeyHasAVariableOfItsOwn(t *testing.T) {
+	asked := make(map[string]int)
+	_, err := config.Parse("config.yaml", []byte(complete), func(name string) string { asked[name]++; return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"POSTERN_HOMESERVER_ADDRESS", "POSTERN_PUBLIC_S3_SECRET_KEY_FILE", "POSTERN_GATEKEEPERS_FILE"} {
+		if asked[name] != 1 {
+			t.Errorf("%s is asked for %d times", name, asked[name])
+		}
+	}
+	for name, times := range asked {
+		if times != 1 && name != "POSTERN_SECRET_KEY_FILE" { // the file that secret_key_file names
+			t.Errorf("%s belongs to %d keys", name, times)
+		}
+	}
+	environ := []string{"POSTERN_HOMESERVER_ADRESS=x", "POSTERN_AS_TOKEN=a", "POSTERN_DATABASE_URI_FILE=/a", "POSTERN_ADMINS=", "HOME=/"}
+	if unknown := fmt.Sprint(config.UnknownVariables(environ)); unknown != "[POSTERN_AS_TOKEN POSTERN_HOMESERVER_ADRESS]" {
+		t.Errorf("unknown are %s", unknown)
 	}
 }
 
@@ -129,9 +156,20 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{"unknown key", replace("domain:", "domian:"), nil, `c.yaml:3: unknown key "domian"`},
-		{"unknown section", complete + "network:\n    x: 1\n", nil, `c.yaml:20: unknown key "network"`},
-		{"wrong type", complete + "limits:\n    logins_at_once: [1]\n", nil, "c.yaml:21: cannot unmarshal"},
+		{"unknown key", replace("domain:", "domian:"), nil, `c.yaml:3: unknown key "domian"; is "domain" meant?`},
+		{"unknown section", complete + "network:\n    x: 1\n", nil, `c.yaml:20: unknown key "network"; ` + "`postern config` prints"},
+		{"key in a wrong section", replace("    domain:", "    as_token: a\n    domain:"), nil, `c.yaml:3: unknown key "as_token"; is "double_puppet.as_token" meant?`},
+		{"unknown key of a gatekeeper", replace("audience:", "audiance:"), nil, `c.yaml:18: unknown key "audiance"; is "audience" meant?`},
+		{"text for a number", complete + "limits:\n    transfers: many\n", nil, "c.yaml:21: limits.transfers has to be a whole number"},
+		{"text for a switch", inS3("{insecure: very}"), nil, "c.yaml:9: public.s3.insecure has to be true or false"},
+		{"text for a section", complete + "limits: none\n", nil, "c.yaml:20: limits has to be a section"},
+		{"text for a list", complete + "admins: '@a:example.org'\n", nil, "c.yaml:20: admins has to be a list"},
+		{"list for a text", complete + "on_leave: [keep]\n", nil, "c.yaml:20: on_leave has to be a text"},
+		{"mistake in the environment", complete, map[string]string{"POSTERN_ON_LEAVE": "sleep"}, "POSTERN_ON_LEAVE: on_leave is unknown: write keep or close"},
+		{"wrong type in the environment", complete, map[string]string{"POSTERN_LIMITS_TRANSFERS": "many"}, "POSTERN_LIMITS_TRANSFERS:1: limits.transfers has to be a whole number"},
+		{"admin in the environment", complete, map[string]string{"POSTERN_ADMINS": "@a:example.org, bob"}, "POSTERN_ADMINS: admins[1] is not a Matrix ID"},
+		{"unknown key in the environment", complete, map[string]string{"POSTERN_GATEKEEPERS": "[{adience: a}]"}, `POSTERN_GATEKEEPERS:1: unknown key "adience"; is "audience" meant?`},
+		{"wrong type", complete + "limits:\n    logins_at_once: [1]\n", nil, "c.yaml:21: limits.logins_at_once has to be a whole number"},
 		{"broken syntax", "homeserver: [", nil, "c.yaml"},
 		{"nothing at all", "", nil, "homeserver.address is missing"},
 		{"address without scheme", replace("http://localhost:8008", "localhost"), nil, "c.yaml:2: homeserver.address is not a URL: write http:// or https://host"},
@@ -163,7 +201,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"a bucket that is not used", replace("public:", "public:\n    s3: {bucket: files}"), nil, "c.yaml:8: public.s3.bucket is set, but files are kept in a directory"},
 		{"bucket without a server", replace("public:", "public:\n    media_store: s3"), nil, "public.s3.endpoint is missing"},
 		{"bucket without a name", inS3("{endpoint: localhost, access_key: a, secret_key: b}"), nil, "public.s3.bucket is missing"},
-		{"bucket without keys", inS3("{endpoint: localhost, bucket: files}"), nil, "public.s3.secret_key is missing: write it, or set POSTERN_S3_SECRET_KEY"},
+		{"bucket without keys", inS3("{endpoint: localhost, bucket: files}"), nil, "public.s3.secret_key is missing: write it, or set POSTERN_PUBLIC_S3_SECRET_KEY"},
 		{"bucket's server as URL", inS3("{endpoint: 'https://s3.example.org', bucket: files, access_key: a, secret_key: b}"), nil, "c.yaml:9: public.s3.endpoint is a URL: write the host only"},
 		{"bucket's server with path", inS3("{endpoint: s3.example.org/files, bucket: files, access_key: a, secret_key: b}"), nil, "public.s3.endpoint is not a host"},
 		{"bucket with slash", inS3("{endpoint: localhost, bucket: files/x, access_key: a, secret_key: b}"), nil, "public.s3.bucket is not a bucket's name"},
@@ -180,9 +218,9 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"push keys in a file", replace("      audience", "      push_issuer: A\n      push_keys_url: file:///a\n      audience"), nil, "c.yaml:19: gatekeepers[0].push_keys_url is not a URL"},
 		{"gatekeeper id with underscore", replace("id: whatsapp", "id: whats_app"), nil, "c.yaml:10: gatekeepers[0].id is not a short name"},
 		{"admin without domain", complete + "admins: [alice]\n", nil, "c.yaml:20: admins[0] is not a Matrix ID: write it as @name:example.org"},
-		{"short provisioning secret", complete, map[string]string{"POSTERN_PROVISIONING_SECRET": "short"}, "provisioning.shared_secret is too short"},
-		{"secret twice", complete, map[string]string{"POSTERN_AS_TOKEN": "a", "POSTERN_AS_TOKEN_FILE": "b"}, "both POSTERN_AS_TOKEN and POSTERN_AS_TOKEN_FILE are set"},
-		{"secret file missing", complete, map[string]string{"POSTERN_AS_TOKEN_FILE": "/does/not/exist"}, "POSTERN_AS_TOKEN_FILE"},
+		{"short provisioning secret", complete, map[string]string{"POSTERN_PROVISIONING_SHARED_SECRET": "short"}, "provisioning.shared_secret is too short"},
+		{"secret twice", complete, map[string]string{"POSTERN_APPSERVICE_AS_TOKEN": "a", "POSTERN_APPSERVICE_AS_TOKEN_FILE": "b"}, "both POSTERN_APPSERVICE_AS_TOKEN and POSTERN_APPSERVICE_AS_TOKEN_FILE are set"},
+		{"secret file missing", complete, map[string]string{"POSTERN_APPSERVICE_AS_TOKEN_FILE": "/does/not/exist"}, "POSTERN_APPSERVICE_AS_TOKEN_FILE"},
 		{"sqlite with options", complete + "database:\n    uri: file:x.db?a=b\n", nil, "database.uri is not a file name"},
 		{"postgres without scheme", complete + "database:\n    type: postgres\n    uri: hunter2@host\n", nil, "database.uri is not a PostgreSQL address"},
 		{"one listener for both", replace("public:", "public:\n    listen: 127.0.0.1:29340"), nil, "c.yaml:8: public.listen is the same as appservice.listen"},
@@ -203,7 +241,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 
 func TestBucketIsConfiguredWithItsSecretsInTheEnvironment(t *testing.T) {
 	text := strings.Replace(complete, "public:", "public:\n    media_store: s3\n    s3:\n        endpoint: localhost:9000\n        bucket: files\n        insecure: true", 1)
-	env := map[string]string{"POSTERN_S3_ACCESS_KEY": "access", "POSTERN_S3_SECRET_KEY": "hunter2"}
+	env := map[string]string{"POSTERN_PUBLIC_S3_ACCESS_KEY": "access", "POSTERN_PUBLIC_S3_SECRET_KEY": "hunter2"}
 	cfg, err := config.Parse("c.yaml", []byte(text), func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)

@@ -82,7 +82,7 @@ func (c *Config) CheckRegistration(path string) error {
 	}
 	var found appservice.Registration
 	if err = yaml.Unmarshal(data, &found); err != nil {
-		return fmt.Errorf("failed to parse the registration: %w", syntaxError(path, err))
+		return fmt.Errorf("failed to parse the registration: %w", syntaxError(path, nil, err))
 	}
 	expected := c.Registration(found.SenderLocalpart)
 	switch {

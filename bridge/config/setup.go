@@ -164,10 +164,10 @@ func GatekeeperFile(path string) ([]Gatekeeper, error) {
 	}
 	var list []Gatekeeper
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("-")) {
-		return list, decodeStrict(path, data, &list)
+		return list, decodeStrict(path, "gatekeepers", data, &list)
 	}
 	var one Gatekeeper
-	err = decodeStrict(path, data, &one)
+	err = decodeStrict(path, "gatekeepers", data, &one)
 	return []Gatekeeper{one}, err
 }
 

@@ -22,9 +22,10 @@ const minSecretLength = 16
 
 // Error is a key whose value cannot be used. It never shows the value of a secret.
 type Error struct {
-	// File and Line say where the key stands; Line is 0 if it is missing.
-	File string
-	Line int
+	// File and Line say where the key stands; Line is 0 if it is missing. Variable is the environment variable that set it instead.
+	File     string
+	Line     int
+	Variable string
 	// Key is the path of the key, such as homeserver.address.
 	Key string
 	// Problem says what is wrong, Remedy what to write instead.
@@ -33,6 +34,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Variable != "" {
+		return fmt.Sprintf("%s: %s %s: %s", e.Variable, e.Key, e.Problem, e.Remedy)
+	}
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s %s: %s", e.File, e.Key, e.Problem, e.Remedy)
 	}
@@ -41,13 +45,17 @@ func (e *Error) Error() string {
 
 // checker collects what is wrong, so that an admin sees all of it at once.
 type checker struct {
-	file     string
-	lines    map[string]int
-	problems []error
+	file  string
+	lines map[string]int
+	// variables are the environment variables that keys were set by.
+	variables map[string]string
+	problems  []error
 }
 
 func (c *checker) add(key, problem, remedy string) {
-	c.problems = append(c.problems, &Error{File: c.file, Line: c.lines[key], Key: key, Problem: problem, Remedy: remedy})
+	list, _, _ := strings.Cut(key, "[") // a list is set as a whole
+	variable := c.variables[list]
+	c.problems = append(c.problems, &Error{File: c.file, Line: c.lines[key], Variable: variable, Key: key, Problem: problem, Remedy: remedy})
 }
 
 func (c *checker) required(key, value, remedy string) bool {
@@ -93,10 +101,9 @@ func (c *checker) between(key string, value, low, high int) {
 }
 
 // Validate checks a config that was made in memory. name stands for the file in errors.
-func (c *Config) Validate(name string) error { return c.validate(name, nil) }
+func (c *Config) Validate(name string) error { return c.validate(&checker{file: name}) }
 
-func (c *Config) validate(name string, lines map[string]int) error {
-	check := &checker{file: name, lines: lines}
+func (c *Config) validate(check *checker) error {
 	c.checkHomeserver(check)
 	c.checkStorage(check)
 	c.checkGatekeepers(check)

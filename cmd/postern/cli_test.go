@@ -99,7 +99,7 @@ func TestInitWritesASetupThatIsFine(t *testing.T) {
 	if !strings.Contains(said, "app_service") {
 		t.Errorf("nothing is said about the homeserver's config: %s", said)
 	}
-	checked, err := postern(t, "config", "--check", filepath.Join(dir, "config.yaml"))
+	checked, err := postern(t, "config", "check", "--config", filepath.Join(dir, "config.yaml"))
 	if err != nil || !strings.Contains(checked, "is fine") {
 		t.Errorf("%s %v", checked, err)
 	}
@@ -163,7 +163,7 @@ func TestConfigErrorsNameTheLineAndWhatToDo(t *testing.T) {
 	if err := os.WriteFile(path, []byte("homeserver:\n  adress: http://127.0.0.1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"config", "--check", path}, {"run", "--config", path}, {"--config", path}} {
+	for _, args := range [][]string{{"config", "check", "--config", path}, {"run", "--config", path}, {"--config", path}} {
 		_, err := postern(t, args...)
 		if err == nil || !strings.Contains(err.Error(), path+":2") || !strings.Contains(err.Error(), "adress") {
 			t.Errorf("%v: %v", args, err)

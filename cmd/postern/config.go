@@ -10,23 +10,34 @@ import (
 )
 
 func newConfig() *cobra.Command {
-	var check string
 	command := &cobra.Command{
 		Use:   "config",
-		Short: "Print the commented example config, or check a config",
+		Short: "Print the commented example config",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if check == "" {
-				_, err := fmt.Fprint(command.OutOrStdout(), config.Example())
-				return err
-			}
-			if _, err := config.Load(check, os.Getenv); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(command.OutOrStdout(), check, "is fine")
+			_, err := fmt.Fprint(command.OutOrStdout(), config.Example())
 			return err
 		},
 	}
-	command.Flags().StringVar(&check, "check", "", "a config file to check")
+	var path string
+	check := &cobra.Command{
+		Use:   "check",
+		Short: "Check a config, with what the environment sets, without starting anything",
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return checkConfig(command, path) },
+	}
+	check.Flags().StringVarP(&path, "config", "c", configName, "the config file")
+	command.AddCommand(check)
 	return command
+}
+
+func checkConfig(command *cobra.Command, path string) error {
+	for _, name := range config.UnknownVariables(os.Environ()) {
+		fmt.Fprintln(command.ErrOrStderr(), "the environment variable", name, "belongs to no key and is ignored")
+	}
+	if _, err := config.Load(path, os.Getenv); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(command.OutOrStdout(), path, "is fine")
+	return err
 }
