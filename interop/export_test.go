@@ -216,3 +216,16 @@ func (c *Client) Completing() int {
 	defer o.mu.Unlock()
 	return len(o.drafts)
 }
+
+// HasBegunToStop tells whether a stop has begun, so that no further handler call begins.
+func (c *Client) HasBegunToStop() bool {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	if current == nil {
+		return true
+	}
+	current.queues.mu.Lock()
+	defer current.queues.mu.Unlock()
+	return current.queues.stopping
+}

@@ -3,6 +3,7 @@ package interop_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -68,6 +69,9 @@ func TestStopWaitsForTheHandler(t *testing.T) {
 		s.stop()
 		close(stopped)
 	}()
+	for !s.HasBegunToStop() {
+		runtime.Gosched()
+	}
 	l.sync()
 	select {
 	case <-stopped:
