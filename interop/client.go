@@ -39,6 +39,8 @@ type Options struct {
 	Complete func(ctx context.Context, draft Draft) (*waE2E.Message, error)
 	// ReadReceipts is asked at every login whether this user sends read receipts, which the gatekeeper is told. nil is no.
 	ReadReceipts func() bool
+	// Observe is called at every incident, often, from any goroutine, with locks held: it must only count. nil without.
+	Observe func(Incident)
 }
 
 // Contact is what the gatekeeper tells about a user of its own.

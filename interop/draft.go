@@ -89,7 +89,7 @@ func (o *outbox) finishDraft(draft Outgoing, reason error) {
 		return // and what comes after it keeps waiting
 	}
 	hopeless := errors.Is(reason, ErrHopeless)
-	failed := &tracked{id: draft.ID, chat: draft.Chat, ref: draft.Ref, seq: draft.Seq}
+	failed := track(&draft)
 	o.mu.Lock()
 	delete(o.drafts, draft.Chat)
 	if reason != nil && !hopeless {

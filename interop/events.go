@@ -36,6 +36,8 @@ type MessageInfo struct {
 	PushName string
 	// Timestamp is the gatekeeper's, to the second.
 	Timestamp time.Time
+	// Received is when it came over the chat channel, this time.
+	Received time.Time
 	// Offline is true if the message waited in the mailbox.
 	Offline bool
 }
@@ -98,6 +100,9 @@ type SendResult struct {
 	ID   types.MessageID
 	Chat types.JID
 	Ref  string
+	// Kind is one of [Kinds], KindFile for a draft that was not completed. Queued is when Send took it.
+	Kind   string
+	Queued time.Time
 	// Err is nil if the gatekeeper acknowledged the message; otherwise errors.Is tells [ErrNotReachable] and the like. Of a
 	// draft that is hopeless it is what Complete returned.
 	Err error

@@ -60,6 +60,9 @@ type tracked struct {
 	chat types.JID
 	ref  string
 	seq  int64
+	// created is when Send took it, and kind one of Kinds.
+	created time.Time
+	kind    string
 	// devices are the numbers of the chat's devices that it was encrypted for.
 	devices []uint16
 	// connection is the one it was written to; nil once it was acknowledged.

@@ -95,11 +95,13 @@ func (c *connection) parseMessage(node *waBinary.Node) *inbound {
 		c.run.log.Debug().Str("from", cut(attr(node, "from"), maxMessageID)).Msg("Discarded a message that is not from a contact")
 		return nil
 	}
+	now := c.run.client.options.Clock.Now()
 	return &inbound{
 		MessageInfo: MessageInfo{
 			ID: id, Chat: sender.ToNonAD(), Sender: sender,
 			PushName:  cut(attr(node, "notify"), maxPushName),
-			Timestamp: timeAttr(node, "t", c.run.client.options.Clock.Now()),
+			Timestamp: timeAttr(node, "t", now),
+			Received:  now,
 			Offline:   attr(node, "offline") != "",
 		},
 		stanza: &waBinary.Node{Tag: node.Tag, Attrs: node.Attrs},

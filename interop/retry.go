@@ -102,6 +102,7 @@ func (c *connection) settleRetry(node *waBinary.Node) bool {
 	for try := 1; ; try++ {
 		err := c.answerRetry(c.run.ctx, node)
 		if err == nil {
+			c.run.observe(IncidentSentAgain)
 			return true
 		} else if c.ended() != nil || c.run.isEnding() {
 			return false
@@ -110,6 +111,7 @@ func (c *connection) settleRetry(node *waBinary.Node) bool {
 		c.run.log.Warn().Err(err).Str("message_id", cut(attr(node, "id"), maxMessageID)).Bool("final", final).
 			Stringer("device", AddressOf(jidAttr(node, "from"))).Msg("Message was not sent again")
 		if final {
+			c.run.observe(IncidentNotSentAgain)
 			return true
 		} else if try == answerTries || !c.run.sleep(wait.next()) {
 			return false

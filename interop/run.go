@@ -226,6 +226,7 @@ func (r *run) insist(what string, fn func(ctx context.Context) error) bool {
 		} else if r.ctx.Err() != nil {
 			return false
 		}
+		r.observe(IncidentHandlerFailed)
 		delay := wait.next()
 		r.log.Warn().Err(err).Str("what", what).Dur("retry_in", delay).Msg("Failed, trying again")
 		if !r.sleep(delay) {

@@ -138,9 +138,9 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 		if len(ciphertexts[i]) == 0 {
 			o.refused(message, errNoKeys)
 		} else {
-			sent = append(sent, &tracked{
-				id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, devices: deviceNumbers(ciphertexts[i]),
-			})
+			next := track(&message)
+			next.devices = deviceNumbers(ciphertexts[i])
+			sent = append(sent, next)
 			nodes = append(nodes, messageNode(&message, kindOf(message.Plaintext), ciphertexts[i]))
 		}
 	}
@@ -157,6 +157,12 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 				o.finish(tracked, fmt.Errorf("%w: %w", ErrTooLarge, err))
 			}
 		}
+	}
+}
+
+func track(message *Outgoing) *tracked {
+	return &tracked{
+		id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq, created: message.Created, kind: kindName(message),
 	}
 }
 
@@ -200,6 +206,7 @@ func (o *outbox) trackLocked(message *tracked) {
 
 // postpone makes the chats of messages wait because the gatekeeper did not answer or the connection ended.
 func (o *outbox) postpone(messages []Outgoing, reason error) {
+	o.run.observe(IncidentPostponed)
 	o.run.log.Warn().Err(reason).Int("messages", len(messages)).Msg("Failed to send, trying again")
 	for _, message := range messages {
 		o.holdChat(message.Chat, "", message.Seq)
@@ -214,7 +221,7 @@ func (o *outbox) refused(message Outgoing, reason error) {
 	if held {
 		return // its turn comes after the one before it
 	}
-	o.refuse(&tracked{id: message.ID, chat: message.Chat, ref: message.Ref, seq: message.Seq}, reason)
+	o.refuse(track(&message), reason)
 }
 
 // refuse fails a message that was refused for good and makes its chat wait otherwise, until it was tried often enough.
@@ -222,6 +229,7 @@ func (o *outbox) refuse(message *tracked, reason error) {
 	final, permanent := verdict(reason)
 	if !permanent {
 		tries := o.holdChat(message.chat, message.id, message.seq)
+		o.run.observe(IncidentPostponed)
 		o.run.log.Warn().Err(reason).Str("message_id", message.id).Int("tries", tries).Msg("Message refused for now")
 		if tries < maxTries || !isOfMessage(reason) {
 			return

@@ -37,7 +37,7 @@ type messageEnd struct {
 // finish tells the handler the fate of a message and then stores it. In this order: if the program ends in between, the
 // message is sent again, acknowledged again and told again; the other way round the result would be lost.
 func (o *outbox) finish(message *tracked, fate error) {
-	event := &SendResult{ID: message.id, Chat: message.chat, Ref: message.ref, Err: fate}
+	event := &SendResult{ID: message.id, Chat: message.chat, Ref: message.ref, Kind: message.kind, Queued: message.created, Err: fate}
 	end := messageEnd{id: message.id, devices: message.devices}
 	if fate != nil {
 		end.failed, end.failure = true, cut(fate.Error(), maxErrorText)

@@ -126,6 +126,7 @@ func (c *connection) askAgain(message *inbound, times int) error {
 		{Tag: "retry", Attrs: waBinary.Attrs{"count": times, "id": message.ID, "t": message.Timestamp.Unix(), "v": 1}},
 		registrationNode(r.client.options.Account.Keys.RegistrationID),
 	}
+	r.observe(IncidentAskedAgain)
 	if times >= retryWithKeys {
 		keys, err := r.retryKeys()
 		if errors.Is(err, errPreKeysUsedUp) {
