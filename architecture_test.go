@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 }
 
 // standAlone lists packages that import nothing of ours, not even of their own part.
-var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent"}
+var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent", "bridge/metrics", "bridge/admin"}
 
 // neverImport lists what code of a part must not import from outside the module; "" is for all parts. A prefix of the
 // import path is enough.
@@ -44,6 +44,12 @@ var neverImport = map[string][]string{
 	"portal": {"database/sql", "net/http$", "go.mau.fi/util/dbutil", "os$"},
 	// The sandbox stands for someone else's server, so it knows nothing of Matrix.
 	"gatekeeper": {"maunium.net/"},
+}
+
+// onlyIn lists packages from outside that only one of ours may import: by prefix of the import path.
+var onlyIn = map[string]string{
+	// All others tell what happens to hooks of their own, so that they can be used and tested without.
+	"github.com/prometheus/": "bridge/metrics",
 }
 
 // vagueNames are package names that say nothing about what is inside.
@@ -142,6 +148,19 @@ func TestPartsStayAwayFromForeignPackages(t *testing.T) {
 				// A $ at the end asks for exactly this package.
 				if strings.HasPrefix(imported+"$", prefix) {
 					t.Errorf("%s must not import %s", pkg.ImportPath, imported)
+				}
+			}
+		}
+	}
+}
+
+func TestSomeForeignPackagesStayInOnePlace(t *testing.T) {
+	for _, pkg := range listPackages(t) {
+		rest, _ := inside(pkg.ImportPath)
+		for _, imported := range pkg.Imports {
+			for prefix, place := range onlyIn {
+				if strings.HasPrefix(imported, prefix) && rest != place {
+					t.Errorf("%s must not import %s, only %s may", pkg.ImportPath, imported, place)
 				}
 			}
 		}

@@ -107,7 +107,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 func (n *Network) clientOptions(
 	enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper, handler interop.Handler, log zerolog.Logger,
 ) interop.Options {
-	return interop.Options{
+	return n.metered(interop.Options{
 		Gatekeeper: gatekeeper,
 		Account: interop.Account{
 			JID:           enlistment.JID,
@@ -120,7 +120,7 @@ func (n *Network) clientOptions(
 		Log:          log,
 		HTTPClient:   n.HTTPClient,
 		ReadReceipts: func() bool { return settingOf(enlistment.Settings, settingReadReceipts).word == on },
-	}
+	})
 }
 
 func loginID(enlistment *database.Enlistment) networkid.UserLoginID {

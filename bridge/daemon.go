@@ -16,6 +16,7 @@ import (
 
 	"postern/bridge/config"
 	"postern/bridge/homeserver"
+	"postern/bridge/metrics"
 	"postern/bridge/preview"
 	"postern/bridge/transcode"
 	"postern/database"
@@ -46,20 +47,25 @@ type Daemon struct {
 	matrix   *homeserver.Connector
 	network  *Network
 	bridge   *bridgev2.Bridge
+	metrics  *metrics.Metrics
+	ready    *readiness
 }
 
-// New opens the database and puts the parts together. Nothing runs and nothing is sent before Run.
-func New(ctx context.Context, cfg *config.Config, log zerolog.Logger) (*Daemon, error) {
-	return newDaemon(ctx, cfg, log, interop.SystemClock())
+// New opens the database and puts the parts together. Nothing runs and nothing is sent before Run. version is for metrics.
+func New(ctx context.Context, cfg *config.Config, version string, log zerolog.Logger) (*Daemon, error) {
+	return newDaemon(ctx, cfg, version, log, interop.SystemClock())
 }
 
 // newDaemon is New with a clock that tests can move. Tokens and enlistments go by it.
-func newDaemon(ctx context.Context, cfg *config.Config, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
+func newDaemon(ctx context.Context, cfg *config.Config, version string, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
 	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, log.With().Str("db_section", "main").Logger())
 	if err != nil {
 		return nil, err
 	}
 	d := &Daemon{cfg: cfg, log: log, clock: clock, raw: raw}
+	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
+	d.metrics = newMetrics(cfg, version, raw, state)
+	raw.Log = newMeteredQueries(log.With().Str("db_section", "main").Logger(), d.metrics)
 	if err = d.build(ctx); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
@@ -79,8 +85,11 @@ func (d *Daemon) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wake := func(ctx context.Context, gatekeeper, user string) { d.network.wake(ctx, gatekeeper, user) } // d.network is made below
-	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.log); err != nil {
+	wake := func(ctx context.Context, gatekeeper, user string) {
+		d.metrics.Wake(gatekeeper)
+		d.network.wake(ctx, gatekeeper, user) // d.network is made below
+	}
+	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.metrics.PartnerRequest, d.log); err != nil {
 		return err
 	}
 	d.matrix = homeserver.New(homeserver.Options{
@@ -93,6 +102,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Explain:          explainStatus,
 		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
 		Provision:        d.addProvisioning,
+		Observe:          d.metrics.HomeserverRequest,
 	})
 	d.network = newNetwork(networkOptions{
 		Domain:       d.cfg.Homeserver.Domain,
@@ -103,6 +113,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
 		HTTPClient:   newInteropHTTPClient(),
 		Clock:        d.clock,
+		Metrics:      d.metrics,
 
 		OnLeave:       OnLeave(d.cfg.OnLeave),
 		Admins:        d.cfg.Admins,
@@ -126,6 +137,7 @@ func (d *Daemon) build(ctx context.Context) error {
 	d.matrix.AS.DoublePuppetValue = doublePuppetMark
 	d.addCommands()
 	d.bridge.Commands = newCommandQueue(d.bridge.Commands)
+	d.ready = newReadiness(d.cfg.Homeserver.Address, d.raw, d.network)
 	return nil
 }
 
@@ -150,7 +162,7 @@ func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *t
 
 func newProvider(
 	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*gatekeeperEntry, db *database.Database,
-	wake func(ctx context.Context, gatekeeper, user string), now func() time.Time, log zerolog.Logger,
+	wake func(ctx context.Context, gatekeeper, user string), now func() time.Time, observe func(route string, status int), log zerolog.Logger,
 ) (*provider.Provider, error) {
 	audiences := make([]provider.Audience, 0, len(entries))
 	for _, entry := range entries {
@@ -174,6 +186,7 @@ func newProvider(
 		Pushers:        pushers,
 		Wake:           wake,
 		Now:            now,
+		Observe:        observe,
 		TrustedProxies: proxies,
 		Log:            log.With().Str("component", "partner_server").Logger(),
 	}
@@ -190,6 +203,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("failed to listen for gatekeepers: %w", err), d.raw.Close())
 	}
+	adminListener, err := d.listenForAdmin()
+	if err != nil {
+		return errors.Join(err, listener.Close(), d.raw.Close())
+	}
 	// The partner server outlives the clients: what they do at a stop may make a gatekeeper ask for keys.
 	publicCtx, stopPublic := context.WithCancel(context.WithoutCancel(ctx))
 	var public sync.WaitGroup
@@ -199,8 +216,16 @@ func (d *Daemon) Run(ctx context.Context) error {
 			fail(err)
 		}
 	})
+	if adminListener != nil {
+		public.Go(func() {
+			if err := d.adminServer().Serve(publicCtx, adminListener); err != nil {
+				fail(err)
+			}
+		})
+	}
 	err = d.start(runCtx)
 	if err == nil {
+		d.ready.enter(running)
 		d.log.Info().Msg("Postern is running")
 		<-runCtx.Done()
 	}
@@ -208,6 +233,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		err = cause
 	}
 	d.log.Info().Msg("Postern is stopping")
+	d.ready.enter(stopping)
 	d.stop()
 	stopPublic()
 	public.Wait()

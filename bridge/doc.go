@@ -1,7 +1,7 @@
 // Package bridge is the daemon: it connects users of one Matrix homeserver to the gatekeepers that they enlisted with.
 //
 //	cfg, err := config.Load(path, os.Getenv)
-//	daemon, err := bridge.New(ctx, cfg, log)
+//	daemon, err := bridge.New(ctx, cfg, version, log)
 //	err = daemon.Run(ctx) // returns when ctx ends and everything has stopped
 //
 // bridgev2 owns users, logins, rooms and ghosts. This package is its NetworkConnector ([Network]) and, for every

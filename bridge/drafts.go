@@ -145,7 +145,7 @@ func (c *Client) carryAsItIs(ctx context.Context, attachment *portal.Attachment)
 // publish encrypts the file and puts it where the gatekeeper's media host fetches it.
 func (c *Client) publish(ctx context.Context, kind interop.MediaKind, plain io.Reader) (media *interop.Media, err error) {
 	reference, err := c.network.Media.PutMedia(ctx, mediaOwner(c.login.ID), func(w io.Writer) (err error) {
-		media, err = interop.EncryptMedia(w, plain, kind, c.network.MaxFile)
+		media, err = interop.EncryptMedia(c.network.Metrics.FileToContact(c.gatekeeper.ID, w), plain, kind, c.network.MaxFile)
 		return err
 	})
 	if err != nil {

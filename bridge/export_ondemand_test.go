@@ -66,7 +66,7 @@ func (s standing) AfterFunc(time.Duration, func()) interop.Timer { panic("it sta
 
 // NewWithClock is New with a clock that can be moved.
 func NewWithClock(ctx context.Context, cfg *config.Config, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
-	return newDaemon(ctx, cfg, log, clock)
+	return newDaemon(ctx, cfg, "test", log, clock)
 }
 
 // StartLogins does what a start does with the logins, when nothing has changed for all rooms.

@@ -107,7 +107,7 @@ func (c *Client) openFile(ctx context.Context, file *portal.File) (io.ReadCloser
 	limit := c.maxFile()
 	if file.Media != nil {
 		body, err := c.interop.Download(ctx, file.Media, limit)
-		return body, file.Media.Length, err
+		return c.network.Metrics.FileToMatrix(c.gatekeeper.ID, body), file.Media.Length, err
 	}
 	if int64(len(file.Data)) > limit {
 		return nil, 0, interop.ErrMediaTooLarge

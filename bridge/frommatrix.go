@@ -32,7 +32,8 @@ func contactJID(key networkid.PortalKey) (networkid.UserID, types.JID, error) {
 //
 // If we are killed between the outbox and the table of messages, the homeserver sends the event again, and both steps
 // are repeated: the first does nothing then, since the message's id is made from the event's.
-func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (_ *bridgev2.MatrixMessageResponse, err error) {
+	defer func() { c.countUnsent(err) }()
 	if !c.IsLoggedIn() {
 		return nil, bridgev2.ErrNotLoggedIn
 	}

@@ -115,7 +115,7 @@ func install(t *testing.T) *installation {
 func (i *installation) open() {
 	i.t.Helper()
 	var err error
-	if i.daemon, err = bridge.New(context.Background(), i.cfg, zerolog.Nop()); err != nil {
+	if i.daemon, err = bridge.New(context.Background(), i.cfg, "test", zerolog.Nop()); err != nil {
 		i.t.Fatal(err)
 	}
 	if i.user, err = i.daemon.Open(context.Background(), alice); err != nil {

@@ -18,6 +18,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/metrics"
 	"postern/bridge/preview"
 	"postern/bridge/records"
 	"postern/bridge/transcode"
@@ -45,6 +46,7 @@ type networkOptions struct {
 	LoginsAtOnce int
 	HTTPClient   *http.Client
 	Clock        interop.Clock
+	Metrics      *metrics.Metrics // nil counts nothing
 	// CommandPrefix is what users write before a command in a chat.
 	CommandPrefix string
 

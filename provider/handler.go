@@ -16,6 +16,9 @@ func (p *Provider) Handler() http.Handler {
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		route := p.route(recorder, r)
+		if p.observe != nil {
+			p.observe(route, recorder.status)
+		}
 		// Neither the address, the path nor a header of the client: they can identify people.
 		p.log.Debug().Str("route", route).Int("status", recorder.status).Dur("duration", time.Since(start)).
 			Msg("Request served")

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,4 +207,19 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%s %s: status %d, %d bytes", r.Method, r.URL.Path, w.Code, w.Body.Len())
 		}
 	})
+}
+
+func TestRequestsAreObservedWithoutWhoAsked(t *testing.T) {
+	var seen []string
+	o := options(t, sharedKeys())
+	o.Observe = func(route string, status int) { seen = append(seen, fmt.Sprint(route, " ", status)) }
+	p, err := provider.New(context.Background(), o)
+	check(t, err)
+	request(p, http.MethodGet, provider.JWKSPath)
+	request(p, http.MethodDelete, provider.JWKSPath)
+	request(p, http.MethodGet, "/media/somebodys-file")
+	request(p, http.MethodGet, "/@alice:example.org")
+	if want := []string{"jwks 200", "jwks 405", "media 404", "unknown 404"}; !slices.Equal(seen, want) {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
 }

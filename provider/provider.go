@@ -59,6 +59,9 @@ type Options struct {
 	Log                    zerolog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Observe is told of every request that was answered: what it was for (jwks, media, push, limited or unknown), and the HTTP status.
+	// nil without.
+	Observe func(route string, status int)
 }
 
 // ErrBadOptions: New cannot work with its options. The text around it says which.
@@ -79,6 +82,7 @@ type Provider struct {
 	limits         *requestLimits
 	log            zerolog.Logger
 	now            func() time.Time
+	observe        func(route string, status int) // or nil
 }
 
 // New reads the signing keys, and makes the first one if there is none, which takes a tenth of a second or so.
@@ -95,6 +99,7 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 		waker:          newWaker(options.Wake),
 		log:            options.Log,
 		now:            options.Now,
+		observe:        options.Observe,
 	}
 	if p.now == nil {
 		p.now = time.Now

@@ -28,6 +28,7 @@ type Config struct {
 	AdminRoom     string       `yaml:"admin_room"`
 	AuditDays     int          `yaml:"audit_days"`
 	CommandPrefix string       `yaml:"command_prefix"`
+	Admin         Admin        `yaml:"admin"`
 	Logging       Logging      `yaml:"logging"`
 	Limits        Limits       `yaml:"limits"`
 }
@@ -214,6 +215,12 @@ type DoublePuppet struct {
 // Provisioning is the HTTP interface that Matrix clients and other tools use instead of talking to the bot.
 type Provisioning struct {
 	SharedSecret string `yaml:"shared_secret"`
+}
+
+// Admin is the listener for health and metrics.
+type Admin struct {
+	// Listen is empty to turn it off.
+	Listen string `yaml:"listen"`
 }
 
 // Logging says what is written where.

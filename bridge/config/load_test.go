@@ -224,6 +224,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"sqlite with options", complete + "database:\n    uri: file:x.db?a=b\n", nil, "database.uri is not a file name"},
 		{"postgres without scheme", complete + "database:\n    type: postgres\n    uri: hunter2@host\n", nil, "database.uri is not a PostgreSQL address"},
 		{"one listener for both", replace("public:", "public:\n    listen: 127.0.0.1:29340"), nil, "c.yaml:8: public.listen is the same as appservice.listen"},
+		{"admin listener of another", complete + "admin:\n    listen: 127.0.0.1:29400\n", nil, "c.yaml:21: admin.listen is taken by another listener"},
+		{"admin listener without port", complete + "admin:\n    listen: localhost\n", nil, "c.yaml:21: admin.listen is not an address to listen on"},
 		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:21: logging.level is unknown"},
 	}
 	for _, test := range tests {

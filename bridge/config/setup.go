@@ -32,6 +32,7 @@ type Setup struct {
 	Listen        string
 	PublicListen  string
 	PublicURL     string
+	AdminListen   string
 	DatabaseType  DatabaseType
 	DatabaseURI   string
 	Gatekeepers   []Gatekeeper
@@ -63,6 +64,7 @@ func (s Setup) Files() (map[string]string, error) {
 	set("appservice.listen", s.Listen)
 	set("public.listen", s.PublicListen)
 	set("public.url", s.PublicURL)
+	set("admin.listen", s.AdminListen)
 	set("database.type", string(s.DatabaseType))
 	set("database.uri", s.DatabaseURI)
 	set("logging.level", s.LogLevel)

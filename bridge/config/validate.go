@@ -186,6 +186,12 @@ func (c *Config) checkStorage(check *checker) {
 	if c.Public.Listen == c.Appservice.Listen {
 		check.add("public.listen", "is the same as appservice.listen", "give the partner server an address of its own")
 	}
+	if c.Admin.Listen != "" {
+		check.listen("admin.listen", c.Admin.Listen)
+		if c.Admin.Listen == c.Appservice.Listen || c.Admin.Listen == c.Public.Listen {
+			check.add("admin.listen", "is taken by another listener", "give it an address of its own, or leave it empty")
+		}
+	}
 	for i, proxy := range c.Public.TrustedProxies {
 		if _, err := parseNetwork(proxy); err != nil {
 			check.add(fmt.Sprintf("public.trusted_proxies[%d]", i), "is not an address", "write an IP address, or a network such as 172.16.0.0/12")

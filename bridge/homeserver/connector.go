@@ -45,6 +45,9 @@ type Options struct {
 	// Provision adds requests to the provisioning interface, whose paths are given without /_matrix/provision. Who asks was checked
 	// and is what user returns. nil adds none.
 	Provision func(router *http.ServeMux, user func(*http.Request) *bridgev2.User)
+	// Observe is told of every request to the homeserver and of how long its answer took to begin. answer is nil on an error. nil
+	// without.
+	Observe func(request *http.Request, answer *http.Response, err error, took time.Duration)
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.
@@ -118,6 +121,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.Connector.Crypto = c.crypto
 
 	c.transport = newStoppableTransport()
+	c.transport.observe = c.options.Observe
 	c.AS.HTTPClient.Transport = c.transport
 	c.AS.HTTPClient.Timeout = requestTimeout
 	c.media = newMediaClient(c.transport)

@@ -22,6 +22,8 @@ type stoppableTransport struct {
 	base *http.Transport
 	life context.Context
 	Stop func()
+	// observe is Options.Observe.
+	observe func(request *http.Request, answer *http.Response, err error, took time.Duration)
 }
 
 func newStoppableTransport() *stoppableTransport {
@@ -43,7 +45,11 @@ func (t *stoppableTransport) RoundTrip(request *http.Request) (*http.Response, e
 	ctx, cancel := context.WithCancelCause(request.Context())
 	release := context.AfterFunc(t.life, func() { cancel(errStopping) })
 	end := func() { release(); cancel(nil) }
+	start := time.Now()
 	response, err := t.base.RoundTrip(request.WithContext(ctx))
+	if t.observe != nil {
+		t.observe(request, response, err, time.Since(start))
+	}
 	if err != nil {
 		end()
 		return nil, err

@@ -51,6 +51,7 @@ func newInit() *cobra.Command {
 	flags.StringVar(&setup.Listen, "listen", "", "where the bridge listens for the homeserver, as host:port")
 	flags.StringVar(&setup.PublicURL, "public-url", "", "where gatekeepers reach the partner server")
 	flags.StringVar(&setup.PublicListen, "public-listen", "", "where the partner server listens, as host:port")
+	flags.StringVar(&setup.AdminListen, "admin-listen", "", "where health and metrics are served, as host:port")
 	flags.StringVar(&gatekeepers, "gatekeeper", "", "a YAML file with one gatekeeper or a list of them")
 	flags.StringArrayVar(&setup.Admins, "admin", nil, "Matrix ID of an administrator; may be repeated")
 	flags.StringVar(&databaseType, "database-type", "", "sqlite or postgres")

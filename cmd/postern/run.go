@@ -35,7 +35,7 @@ func newRun() *cobra.Command {
 				debug.SetGCPercent(gcPercent)
 			}
 			log.Info().Str("version", version()).Msg("Postern starts")
-			daemon, err := bridge.New(command.Context(), cfg, log)
+			daemon, err := bridge.New(command.Context(), cfg, version(), log)
 			if err != nil {
 				return err
 			}

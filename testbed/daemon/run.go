@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -37,4 +38,17 @@ func (d *Daemon) Start(ctx context.Context) error {
 		// All that the bridge writes has to be in its folder, where tests look for what it must not write.
 		Env: []string{"TMPDIR=" + d.tempDir()},
 	}, process.HTTPCheck(d.URL()+readyPath), startTimeout)
+}
+
+// commandTimeout bounds Run.
+const commandTimeout = time.Minute
+
+// Run runs another command of the program with the bridge's config, and returns what it printed.
+func (d *Daemon) Run(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, d.options.Binary, append(args, "--config", d.ConfigFile())...)
+	command.Dir = d.options.Dir
+	output, err := command.CombinedOutput()
+	return string(output), err
 }

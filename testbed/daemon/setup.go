@@ -52,6 +52,7 @@ type Daemon struct {
 	options    Options
 	port       int
 	publicPort int
+	adminPort  int
 }
 
 // New picks the bridge's addresses. A gatekeeper has to know the public one before the bridge is set up.
@@ -64,7 +65,11 @@ func New(options Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Daemon{options: options, port: port, publicPort: publicPort}, nil
+	adminPort, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	return &Daemon{options: options, port: port, publicPort: publicPort, adminPort: adminPort}, nil
 }
 
 // PublicURL is the partner server's address, which is also the issuer of identity tokens.
@@ -72,6 +77,9 @@ func (d *Daemon) PublicURL() string { return "http://" + process.Loopback(d.publ
 
 // URL is where the homeserver and the users of the provisioning interface reach the bridge.
 func (d *Daemon) URL() string { return "http://" + process.Loopback(d.port) }
+
+// AdminURL is where health and metrics are.
+func (d *Daemon) AdminURL() string { return "http://" + process.Loopback(d.adminPort) }
 
 // BotID is the Matrix ID of the bot that users talk to.
 func (d *Daemon) BotID() string { return "@" + botLocalpart + ":" + d.options.Domain }
@@ -108,6 +116,7 @@ func (d *Daemon) Setup(ctx context.Context, gatekeepers []byte) (string, error) 
 		"--listen", process.Loopback(d.port),
 		"--public-listen", process.Loopback(d.publicPort),
 		"--public-url", d.PublicURL(),
+		"--admin-listen", process.Loopback(d.adminPort),
 		"--gatekeeper", gatekeepersFile,
 	}
 	if d.options.LogLevel != "" {
