@@ -150,7 +150,7 @@ func (c *Client) Connect(context.Context) {
 	case c.gatekeeper == nil:
 		c.sendState(removedState(c.gatekeeperName()))
 	case c.enlistment != nil && c.enlistment.State == database.Lapsed:
-		c.sendState(endedState(c.gatekeeper, interop.ErrNotEnlisted))
+		c.sendState(c.lapsedState())
 		c.network.spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 	case c.enlistment != nil && c.enlistment.State == database.Leaving:
 		c.login.BridgeState.Send(leavingState(c.gatekeeperName()))

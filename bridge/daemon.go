@@ -43,6 +43,7 @@ type Daemon struct {
 	log      zerolog.Logger
 	clock    interop.Clock
 	raw      *dbutil.Database
+	unlock   func() error // of the database
 	provider *provider.Provider
 	matrix   *homeserver.Connector
 	network  *Network
@@ -66,11 +67,17 @@ func newDaemon(ctx context.Context, cfg *config.Config, version string, log zero
 	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
 	raw.Log = newMeteredQueries(log.With().Str("db_section", "main").Logger(), d.metrics)
-	if err = d.build(ctx); err != nil {
+	if d.unlock, err = database.Lock(ctx, raw, cfg.Database.URI); err != nil {
 		return nil, errors.Join(err, raw.Close())
+	}
+	if err = d.build(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
+
+// close gives the database back.
+func (d *Daemon) close() error { return errors.Join(d.raw.Close(), d.unlock()) }
 
 func (d *Daemon) build(ctx context.Context) error {
 	key, err := loadSecretKey(ctx, d.cfg, d.raw, true)
@@ -79,6 +86,10 @@ func (d *Daemon) build(ctx context.Context) error {
 	}
 	db := database.New(d.raw, key, d.log.With().Str("db_section", "postern").Logger())
 	if err = db.Upgrade(ctx); err != nil {
+		return err
+	}
+	restored, err := checkOrigin(ctx, db)
+	if err != nil {
 		return err
 	}
 	entries, err := interopGatekeepers(d.cfg)
@@ -115,6 +126,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Clock:        d.clock,
 		Metrics:      d.metrics,
 
+		Restored:      restored,
 		OnLeave:       OnLeave(d.cfg.OnLeave),
 		Admins:        d.cfg.Admins,
 		AdminRoom:     d.cfg.AdminRoom,
@@ -201,11 +213,11 @@ func newProvider(
 func (d *Daemon) Run(ctx context.Context) error {
 	listener, err := net.Listen("tcp", d.cfg.Public.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("failed to listen for gatekeepers: %w", err), d.raw.Close())
+		return errors.Join(fmt.Errorf("failed to listen for gatekeepers: %w", err), d.close())
 	}
 	adminListener, err := d.listenForAdmin()
 	if err != nil {
-		return errors.Join(err, listener.Close(), d.raw.Close())
+		return errors.Join(err, listener.Close(), d.close())
 	}
 	// The partner server outlives the clients: what they do at a stop may make a gatekeeper ask for keys.
 	publicCtx, stopPublic := context.WithCancel(context.WithoutCancel(ctx))
@@ -273,6 +285,9 @@ func (d *Daemon) stop() {
 	defer interrupt.Stop()
 	d.network.prepareStop()
 	d.bridge.StopWithTimeout(disconnectTimeout) // closes the database too
+	if err := d.unlock(); err != nil {
+		d.log.Err(err).Msg("Failed to unlock the database")
+	}
 }
 
 // startError names what an admin can do about a database that does not fit.

@@ -119,7 +119,7 @@ func (d *Daemon) Close() error {
 		login.Client.Disconnect()
 	}
 	d.matrix.Stop()
-	return d.raw.Close()
+	return d.close()
 }
 
 // Network returns what all logins share.

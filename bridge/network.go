@@ -50,6 +50,8 @@ type networkOptions struct {
 	// CommandPrefix is what users write before a command in a chat.
 	CommandPrefix string
 
+	// Restored is about the copy that the database began as.
+	Restored origin
 	// OnLeave says what becomes of the rooms of a user who leaves.
 	OnLeave OnLeave
 	// Admins are told what only they can change, in AdminRoom if there is one.

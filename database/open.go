@@ -96,6 +96,14 @@ func connect(ctx context.Context, db *sql.DB) error {
 	}
 }
 
+const filePrefix = "file:"
+
+// sqlitePath is the name of the file that a path or file: URI means.
+func sqlitePath(uri string) string {
+	path, _, _ := strings.Cut(uri, "?")
+	return strings.TrimPrefix(path, filePrefix)
+}
+
 // sqliteURI completes a path or file: URI, keeps what the admin set, and makes a new file with its mode. A file that is
 // there is not touched: closing it here would drop the locks that this process has on it.
 func sqliteURI(uri string) (string, error) {
@@ -113,7 +121,7 @@ func sqliteURI(uri string) (string, error) {
 			values.Set(name, value)
 		}
 	}
-	if filename := strings.TrimPrefix(path, "file:"); filename != ":memory:" && !values.Has("mode") {
+	if filename := strings.TrimPrefix(path, filePrefix); filename != ":memory:" && !values.Has("mode") {
 		file, err := os.OpenFile(filename, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err == nil {
 			err = file.Close()

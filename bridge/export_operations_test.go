@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"go.mau.fi/util/dbutil"
+	"maunium.net/go/mautrix/bridgev2/status"
 
 	"postern/bridge/admin"
 	"postern/bridge/metrics"
@@ -52,3 +53,6 @@ func (r Readiness) CheckSoon(ctx context.Context) []admin.Problem { return r.che
 
 // Stop is what a stop of the daemon does first.
 func (r Readiness) Stop() { r.enter(stopping) }
+
+// LapsedState is what a user is told whose enlistment has ended.
+func LapsedState(c *Client) status.BridgeState { return c.lapsedState() }

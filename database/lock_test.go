@@ -1,0 +1,45 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"go.mau.fi/util/dbutil"
+
+	"postern/database"
+)
+
+func TestOnlyOneDaemonUsesADatabase(t *testing.T) {
+	ctx := context.Background()
+	test := func(t *testing.T, uri string, open func() *dbutil.Database) {
+		first, second := open(), open()
+		release, err := database.Lock(ctx, first, uri)
+		check(t, err)
+		if _, err = database.Lock(ctx, second, uri); !errors.Is(err, database.ErrInUse) {
+			t.Errorf("a second lock: %v", err)
+		}
+		check(t, release())
+		if release, err = database.Lock(ctx, second, uri); err != nil {
+			t.Fatalf("after the first was released: %v", err)
+		}
+		check(t, second.Close()) // as a stop of the daemon does it
+		check(t, release())
+		release, err = database.Lock(ctx, first, uri)
+		check(t, err)
+		check(t, release())
+	}
+	t.Run("SQLite", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "postern.db")
+		test(t, path, func() *dbutil.Database { return openSQLite(t, path) })
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		if openPostgres(t) == nil {
+			return
+		}
+		name := "locked"
+		check(t, started.run("postgres", "CREATE DATABASE "+name))
+		test(t, started.uri(name), func() *dbutil.Database { return started.open(t, name) })
+	})
+}
