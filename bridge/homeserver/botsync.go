@@ -57,7 +57,7 @@ func (s *botSync) start(ctx context.Context) error {
 		return fmt.Errorf("failed to load the place in the bot's sync: %w", err)
 	}
 	s.token = string(token)
-	created, err := s.connector.crypto.client.CreateFilter(ctx, syncFilter(s.connector.features))
+	created, err := s.connector.crypto.bot.client.CreateFilter(ctx, syncFilter(s.connector.features))
 	if err != nil {
 		return fmt.Errorf("failed to make a filter for the bot's sync: %w", err)
 	}
@@ -76,7 +76,7 @@ func (s *botSync) stop() {
 
 // tokenKey differs for every device, as a device cannot go on where another stopped.
 func (s *botSync) tokenKey() string {
-	return syncTokenKey + "." + s.connector.crypto.client.DeviceID.String()
+	return syncTokenKey + "." + s.connector.crypto.bot.client.DeviceID.String()
 }
 
 // syncFilter asks for what is missing and nothing else.
@@ -131,7 +131,7 @@ func (s *botSync) run(ctx context.Context) {
 
 // loginAgain gets a new access token for the same device.
 func (s *botSync) loginAgain(ctx context.Context) error {
-	client := s.connector.crypto.client
+	client := s.connector.crypto.bot.client
 	_, err := client.Login(ctx, &mautrix.ReqLogin{
 		Type:             mautrix.AuthTypeAppservice,
 		Identifier:       mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: string(client.UserID)},
@@ -147,7 +147,7 @@ func (s *botSync) once(ctx context.Context) (empty bool, err error) {
 	if s.token == "" {
 		poll = 0
 	}
-	answer, err := s.connector.crypto.client.FullSyncRequest(ctx, mautrix.ReqSync{
+	answer, err := s.connector.crypto.bot.client.FullSyncRequest(ctx, mautrix.ReqSync{
 		Timeout:     int(poll.Milliseconds()),
 		Since:       s.token,
 		FilterID:    s.filter,
@@ -187,7 +187,7 @@ func isEmpty(answer *mautrix.RespSync) bool {
 
 func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
 	if !s.connector.features.ToDevice {
-		machine := s.connector.crypto.machine
+		machine := s.connector.crypto.bot.machine
 		machine.HandleDeviceLists(ctx, &answer.DeviceLists, s.token)
 		s.connector.intake.toDevice(ctx, answer.ToDevice.Events)
 		machine.HandleOTKCounts(ctx, &answer.DeviceOTKCount)

@@ -24,7 +24,7 @@ type KV interface {
 	Delete(ctx context.Context, name string) error
 }
 
-// Options are what a connector is made of. All fields must be set but the last two.
+// Options are what a connector is made of. All fields must be set but the last four.
 type Options struct {
 	Config *bridgeconfig.Config
 	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
@@ -48,6 +48,8 @@ type Options struct {
 	// Observe is told of every request to the homeserver and of how long its answer took to begin. answer is nil on an error. nil
 	// without.
 	Observe func(request *http.Request, answer *http.Response, err error, took time.Duration)
+	// WarnAdmins tells the administrators something, in the background.
+	WarnAdmins func(text string)
 }
 
 // Connector is the bridgev2.MatrixConnector of the daemon.

@@ -129,7 +129,7 @@ func (c *Connector) readMessage(ctx context.Context, evt *event.Event) (*event.E
 		return nil, fmt.Errorf("%w: %w", ErrNoContent, errNotMessage)
 	}
 	var gone *event.RoomKeyWithheldEventContent
-	session, err := c.crypto.store.GetGroupSession(ctx, evt.RoomID, content.SessionID)
+	session, err := c.crypto.bot.store.GetGroupSession(ctx, evt.RoomID, content.SessionID)
 	if errors.As(err, &gone) || (err == nil && session == nil) {
 		return nil, fmt.Errorf("%w: %w", ErrNoContent, errNoSession)
 	} else if err != nil {

@@ -4,84 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/exsync"
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
-// deviceName is what the bot's device is called in the homeserver's lists.
-const deviceName = "Postern"
+// device is a Matrix device of one of our users, the bot or a contact: it owns the Megolm sessions that the user's messages
+// are encrypted in. It is signed by the user's own identity, see crosssign.go, and is the only one of this user.
+type device struct {
+	crypto *megolm
+	user   id.UserID
+	log    *zerolog.Logger
+	store  *cryptoStore
+	// client acts as the user and knows the device's name.
+	client  *mautrix.Client
+	machine *crypto.OlmMachine
+	// login is the client that acts as the device; see session.
+	login chan *mautrix.Client
+	// sharing is held while a message is encrypted for a room.
+	sharing *exsync.KeyedMutex[id.RoomID]
+	// collecting is held while messages to the device are read.
+	collecting sync.Mutex
+	// fresh: the device was made a moment ago, so nothing can wait for it at the homeserver.
+	fresh bool
+}
 
-// ErrNoDevice: the homeserver lets the bot have no device, so nothing can be encrypted.
-var ErrNoDevice = errors.New("the homeserver lets the bot have no device: it neither offers m.login.application_service nor makes devices for an appservice (MSC4190)")
+func (m *megolm) newDevice(user id.UserID, store *cryptoStore) *device {
+	d := &device{
+		crypto: m, user: user, log: &m.log, store: store,
+		login: make(chan *mautrix.Client, 1), sharing: exsync.NewKeyedMutex[id.RoomID](),
+	}
+	d.login <- nil
+	return d
+}
 
-// login gives the bot a device: the one in the database, or a new one. The access token of a login is not stored, so
-// every start logs in again and gets a new one for the same device. existing is false for a new device.
-func (m *megolm) login(ctx context.Context) (existing bool, err error) {
-	device, err := m.store.FindDeviceID(ctx)
-	if err != nil {
-		return false, fmt.Errorf("failed to look for the bot's device: %w", err)
+// newMachine needs the client, and the name of the device in it.
+func (d *device) newMachine(ctx context.Context) error {
+	c := d.crypto.connector
+	d.machine = crypto.NewOlmMachine(d.client, d.log, d.store, c.StateStore)
+	// Keys of messages that the bridge sent are kept too, so that an answer to one can quote it; see Content. They are stored
+	// when a session is made, from its first message on, and like those that were received they are erased by expire when
+	// twice the session's lifetime has passed. A session is used for a week unless the room says otherwise, so the key of a
+	// message lives for one to two weeks. It is handed to nobody.
+	// The bridge never throws away part of a session, so it need not write down which parts it used: one write less for
+	// every message.
+	d.machine.DisableRatchetTracking = true
+	d.machine.AllowKeyShare = func(context.Context, *id.Device, event.RequestedKeyInfo) *crypto.KeyShareRejection {
+		return &crypto.KeyShareRejectNoResponse
 	}
-	ways := []func(context.Context, id.DeviceID) error{m.appserviceLogin, m.createDevice}
-	if m.connector.features.MSC4190 {
-		ways[0], ways[1] = ways[1], ways[0]
+	// Keys of messages that were received are kept until their session expires. Deleting them at once, as mautrix can,
+	// would lose a message that the homeserver delivers a second time because we were killed during the first.
+	d.machine.DeleteKeysOnDeviceDelete = true
+	d.machine.SessionReceived = func(_ context.Context, room id.RoomID, session id.SessionID, _ uint32) {
+		c.late.arrived(room, session)
 	}
-	if err = ways[0](ctx, device); err != nil && isUnsupported(err) {
-		m.log.Debug().Err(err).Msg("The homeserver refused one way to make a device, trying the other")
-		if second := ways[1](ctx, device); second != nil {
-			err = fmt.Errorf("%w (%w; %w)", ErrNoDevice, err, second)
-		} else {
-			err = nil
+	if err := d.machine.Load(ctx); err != nil {
+		return fmt.Errorf("failed to load the keys of %s: %w", d.user, err)
+	}
+	return d.setIdentity()
+}
+
+// forget erases everything that belongs to the device, so that the next one is new. What others sent to it is kept.
+func (d *device) forget(ctx context.Context) error {
+	err := d.store.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+		for _, table := range []string{"crypto_megolm_outbound_session", "crypto_olm_session", "crypto_olm_message_hash", "crypto_account"} {
+			if _, err := d.store.DB.Exec(ctx, "DELETE FROM "+table+" WHERE account_id=$1", d.store.AccountID); err != nil {
+				return err
+			}
 		}
-	}
-	if err != nil {
-		return false, err
-	}
-	m.connector.features.MSC4190 = m.client.SetAppServiceDeviceID
-	m.store.DeviceID = m.client.DeviceID
-	return device != "" && m.client.DeviceID == device, nil
-}
-
-// createDevice makes the device with the as_token (MSC4190) and names it in every request (MSC3202).
-func (m *megolm) createDevice(ctx context.Context, device id.DeviceID) error {
-	client := m.newClient()
-	if err := client.CreateDeviceMSC4190(ctx, device, deviceName); err != nil {
-		return fmt.Errorf("failed to make a device for the bot: %w", err)
-	}
-	m.client = client
-	return nil
-}
-
-// errNoLoginFlow: the server does not list the login type of appservices.
-var errNoLoginFlow = errors.New("the homeserver does not offer m.login.application_service")
-
-// appserviceLogin logs in with the as_token and gets an access token of the device's own.
-func (m *megolm) appserviceLogin(ctx context.Context, device id.DeviceID) error {
-	client := m.newClient()
-	flows, err := client.GetLoginFlows(ctx)
-	if err != nil {
-		return fmt.Errorf("failed to ask how the bot can log in: %w", err)
-	} else if !flows.HasFlow(mautrix.AuthTypeAppservice) {
-		return errNoLoginFlow
-	}
-	_, err = client.Login(ctx, &mautrix.ReqLogin{
-		Type:                     mautrix.AuthTypeAppservice,
-		Identifier:               mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: string(client.UserID)},
-		DeviceID:                 device,
-		InitialDeviceDisplayName: deviceName,
-		StoreCredentials:         true, // in the client's memory, that is
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("failed to log the bot in: %w", err)
+		return fmt.Errorf("failed to erase a device of %s: %w", d.user, err)
 	}
-	m.client = client
+	d.store.DeviceID, d.store.SyncToken, d.store.Account = "", "", nil
+	d.store.InitFields()
 	return nil
 }
 
-func (m *megolm) newClient() *mautrix.Client {
-	client := m.connector.AS.NewMautrixClient(m.connector.Bot.UserID)
-	client.DefaultHTTPRetries = botRetries
-	return client
+// close ends what the machine does in the background.
+func (d *device) close() {
+	if d.machine != nil {
+		d.machine.Destroy()
+	}
 }
 
 // isUnsupported tells whether the server does not know what was asked for, rather than being out of order.

@@ -94,14 +94,13 @@ func refused(err error) bool {
 	return status >= 400 && status < 500 && status != 429
 }
 
-// forgetRoom erases the keys of all messages of a room.
+// forgetRoom erases the keys of all messages of a room, whoever of us sent or got them.
 func (m *megolm) forgetRoom(ctx context.Context, room id.RoomID) error {
-	if m.store == nil {
+	if m.bot == nil {
 		return nil // never started
 	}
 	for _, table := range []string{"crypto_megolm_outbound_session", "crypto_megolm_inbound_session"} {
-		_, err := m.store.DB.Exec(ctx, "DELETE FROM "+table+" WHERE room_id = $1 AND account_id = $2", room, m.store.AccountID)
-		if err != nil {
+		if _, err := m.bot.store.DB.Exec(ctx, "DELETE FROM "+table+" WHERE room_id = $1", room); err != nil {
 			return fmt.Errorf("failed to erase the keys of a room: %w", err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Machine returns the bot's Olm machine, for tests that give it keys.
-func (c *Connector) Machine() *crypto.OlmMachine { return c.crypto.machine }
+func (c *Connector) Machine() *crypto.OlmMachine { return c.crypto.bot.machine }
 
 // SetLateKeyLimits shortens how long a message waits for its key.
 func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {

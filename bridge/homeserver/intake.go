@@ -49,7 +49,7 @@ func newIntake(c *Connector) *intake {
 // transaction handles everything in a transaction. Keys come first, since events may need them; the events of one room
 // keep their order.
 func (i *intake) transaction(ctx context.Context, t *appservice.Transaction) {
-	machine := i.connector.crypto.machine
+	machine := i.connector.crypto.bot.machine
 	i.toDevice(ctx, t.ToDeviceEvents)
 	i.toDevice(ctx, t.MSC2409ToDeviceEvents)
 	for _, lists := range []*mautrix.DeviceLists{t.DeviceLists, t.MSC3202DeviceLists} {
@@ -113,10 +113,14 @@ func (i *intake) toDevice(ctx context.Context, events []*event.Event) {
 		if i.connector.probe.matches(evt) {
 			continue
 		}
-		i.connector.crypto.machine.HandleToDeviceEvent(ctx, evt)
+		if i.connector.Bridge.IsGhostMXID(evt.ToUserID) {
+			i.connector.crypto.puppets.receive(ctx, evt)
+			continue
+		}
+		i.connector.crypto.bot.machine.HandleToDeviceEvent(ctx, evt)
 	}
 	if len(events) > 0 {
-		i.connector.crypto.machine.MarkOlmHashSavePoint(ctx)
+		i.connector.crypto.bot.machine.MarkOlmHashSavePoint(ctx)
 	}
 }
 
@@ -211,7 +215,7 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 			i.connector.crypto.HandleMemberEvent(ctx, evt)
 		}
 	case event.StateHistoryVisibility:
-		i.connector.crypto.machine.HandleHistoryVisibility(ctx, evt)
+		i.connector.crypto.handleHistoryVisibility(ctx, evt)
 	}
 	if !i.isOwn(evt) {
 		i.connector.tellUnsupported(ctx, evt)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
@@ -87,6 +88,29 @@ func (i *Intent) SendMessage(
 	return answer, err
 }
 
+// SendState implements bridgev2.MatrixAPI. A contact who comes into a room has an encryption device by then.
+func (i *Intent) SendState(
+	ctx context.Context, room id.RoomID, kind event.Type, key string, content *event.Content, at time.Time,
+) (*mautrix.RespSendEvent, error) {
+	member, ok := content.Parsed.(*event.MemberEventContent)
+	if ok && kind == event.StateMember && (member.Membership == event.MembershipInvite || member.Membership == event.MembershipJoin) {
+		i.connector.crypto.prepare(ctx, id.UserID(key))
+	}
+	return i.ASIntent.SendState(ctx, room, kind, key, content, at)
+}
+
+// EnsureJoined implements bridgev2.MatrixAPI, with the same promise.
+func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bridgev2.EnsureJoinedParams) error {
+	i.connector.crypto.prepare(ctx, i.Matrix.UserID)
+	return i.ASIntent.EnsureJoined(ctx, room, params...)
+}
+
+// EnsureInvited implements bridgev2.MatrixAPI, with the same promise.
+func (i *Intent) EnsureInvited(ctx context.Context, room id.RoomID, user id.UserID) error {
+	i.connector.crypto.prepare(ctx, user)
+	return i.ASIntent.EnsureInvited(ctx, room, user)
+}
+
 // Failure is why a message could not be sent. bridgev2 keeps that to itself when it sends a message within another
 // event, such as an edit that replaces a placeholder.
 type Failure struct{ Err error }
@@ -118,7 +142,7 @@ func (i *Intent) send(
 		if i.Matrix.IsCustomPuppet {
 			i.Matrix.AddDoublePuppetValue(content)
 		}
-		if err = i.connector.crypto.Encrypt(ctx, room, kind, content); err != nil {
+		if err = i.connector.crypto.encryptAs(ctx, i.Matrix.UserID, room, kind, content); err != nil {
 			return nil, fmt.Errorf("failed to encrypt for the room: %w", err)
 		}
 		kind = event.EventEncrypted

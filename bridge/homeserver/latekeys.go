@@ -219,7 +219,7 @@ func (l *lateKeys) waitFor(
 	limit := time.NewTimer(l.limit)
 	defer limit.Stop()
 	// The key may have come between the failed decryption and the entry in sessions.
-	if session, err := l.connector.crypto.store.GetGroupSession(ctx, key.room, key.session); session != nil || err != nil {
+	if session, err := l.connector.crypto.bot.store.GetGroupSession(ctx, key.room, key.session); session != nil || err != nil {
 		l.arrived(key.room, key.session)
 	}
 	for {
@@ -229,6 +229,7 @@ func (l *lateKeys) waitFor(
 			return
 		case <-request.C:
 			//lint:ignore SA1019 RequestSession asks all devices where the event names none
+			l.waiters.Go(func() { l.connector.crypto.collectFor(ctx, key.room) })
 			l.connector.crypto.RequestSession(ctx, key.room, content.SenderKey, key.session, sender, content.DeviceID)
 		case <-limit.C:
 			l.finish(ctx, key, false)

@@ -13,19 +13,18 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/matrix"
-	"maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
-// megolm encrypts and decrypts as the bot's device. mautrix has such a helper, but that one ends the program when a
-// sync fails for good, forgets its place in the sync before the events are handled, gives up on late keys without a
-// trace, and keeps the recovery key in the clear.
+// megolm encrypts as the devices of the bot and of the contacts, and decrypts as the bot's. mautrix has such a helper for the bot
+// alone, but that one ends the program when a sync fails for good, forgets its place in the sync before the events are handled,
+// gives up on late keys without a trace, and keeps the recovery key in the clear.
 type megolm struct {
 	connector *Connector
-	store     *cryptoStore
-	client    *mautrix.Client
-	machine   *crypto.OlmMachine
+	bot       *device
+	puppets   *puppets
+	tracking  sync.Mutex // held while the devices of members are asked for
 	log       zerolog.Logger
 
 	endExpiry context.CancelFunc
@@ -35,164 +34,158 @@ type megolm struct {
 var _ matrix.Crypto = (*megolm)(nil)
 
 func newMegolm(c *Connector) *megolm {
-	return &megolm{connector: c, log: c.Log.With().Str("component", "encryption").Logger()}
+	m := &megolm{connector: c, log: c.Log.With().Str("component", "encryption").Logger()}
+	m.puppets = newPuppets(m)
+	return m
 }
 
-// Init logs the bot's device in, makes sure that the server has its keys, and signs it.
+// Init logs the bot's device in and makes sure that the server has its keys, signed.
 func (m *megolm) Init(ctx context.Context) error {
 	config := m.connector.Config
 	pickle := m.connector.options.Secrets("matrix-pickle-key")
 	ghosts := fmt.Sprintf("@%s:%s", strings.ReplaceAll(config.AppService.FormatUsername("%"), "_", `\_`), config.Homeserver.Domain)
-	m.store = newCryptoStore(
+	store := newCryptoStore(
 		m.connector.Bridge.DB.Database,
 		dbutil.ZeroLogger(m.log.With().Str("db_section", "crypto").Logger()),
 		string(m.connector.Bridge.ID), m.connector.Bot.UserID, ghosts, string(pickle[:]),
 	)
-	if err := m.store.DB.Upgrade(ctx); err != nil {
+	if err := store.DB.Upgrade(ctx); err != nil {
 		return bridgev2.DBUpgradeError{Section: "crypto", Err: err}
 	}
-	existing, err := m.login(ctx)
-	if err != nil {
-		return err
-	}
-	if err = m.load(ctx, existing); err != nil {
-		return err
-	}
-	if err = m.sign(ctx); err != nil {
+	m.bot = m.newDevice(m.connector.Bot.UserID, store)
+	if err := m.loadBot(ctx); err != nil {
 		return err
 	}
 	expiryCtx, cancel := context.WithCancel(m.log.WithContext(context.Background()))
 	m.endExpiry = cancel
-	m.expiry.Go(func() { m.machine.ExpiredKeyDeleteLoop(expiryCtx) })
+	m.expiry.Go(func() { m.expire(expiryCtx) })
 	return nil
 }
 
-// load makes the machine and checks that the server still has the device's keys. If it does not, nobody can encrypt to
+// loadBot makes the machine and checks that the server still has the device's keys. If it does not, nobody can encrypt to
 // the device any more, so it is given up and a new one is made, once.
-func (m *megolm) load(ctx context.Context, existing bool) error {
-	m.newMachine()
-	if err := m.machine.Load(ctx); err != nil {
-		return fmt.Errorf("failed to load the bot's keys: %w", err)
-	}
-	if existing {
-		published, err := m.keysPublished(ctx)
-		if err != nil {
-			return err
-		} else if published {
-			return nil
-		}
-		m.log.Warn().Stringer("device_id", m.client.DeviceID).Msg("The homeserver lost the keys of the bot's device, making a new device")
-		if err = m.forgetDevice(ctx); err != nil {
-			return err
-		}
-		if _, err = m.login(ctx); err != nil {
-			return err
-		}
-		m.newMachine()
-		if err = m.machine.Load(ctx); err != nil {
-			return fmt.Errorf("failed to make the bot's keys: %w", err)
-		}
-	}
-	if err := m.machine.ShareKeys(ctx, -1); err != nil {
-		return fmt.Errorf("failed to upload the bot's keys: %w", err)
-	}
-	return nil
-}
-
-func (m *megolm) newMachine() {
-	m.machine = crypto.NewOlmMachine(m.client, &m.log, m.store, m.connector.StateStore)
-	m.machine.DisableSharedGroupSessionTracking = true
-	// Keys of messages that the bridge sent are kept too (DontStoreOutboundKeys is off), so that an answer to one can
-	// quote it; see Content. They are stored when a session is made, from its first message on, and like those that
-	// were received they are erased by ExpiredKeyDeleteLoop when twice the session's lifetime has passed. A session is
-	// used for a week unless the room says otherwise, so the key of a message lives for one to two weeks. It is
-	// handed to nobody.
-	// The bridge never throws away part of a session, so it need not write down which parts it used: one write less for
-	// every message.
-	m.machine.DisableRatchetTracking = true
-	m.machine.AllowKeyShare = func(context.Context, *id.Device, event.RequestedKeyInfo) *crypto.KeyShareRejection {
-		return &crypto.KeyShareRejectNoResponse
-	}
-	// Keys of messages that were received are kept until their session expires. Deleting them at once, as mautrix can,
-	// would lose a message that the homeserver delivers a second time because we were killed during the first.
-	m.machine.DeleteKeysOnDeviceDelete = true
-	m.machine.SessionReceived = func(_ context.Context, room id.RoomID, session id.SessionID, _ uint32) {
-		m.connector.late.arrived(room, session)
-	}
-}
-
-func (m *megolm) keysPublished(ctx context.Context) (bool, error) {
-	answer, err := m.client.QueryKeys(ctx, &mautrix.ReqQueryKeys{
-		DeviceKeys: mautrix.DeviceKeysRequest{m.client.UserID: {m.client.DeviceID}},
-	})
-	if err != nil {
-		return false, fmt.Errorf("failed to ask for the bot's keys: %w", err)
-	}
-	return len(answer.DeviceKeys[m.client.UserID][m.client.DeviceID].Keys) > 0, nil
-}
-
-// forgetDevice erases everything that belongs to the device, so that the next login makes a new one.
-func (m *megolm) forgetDevice(ctx context.Context) error {
-	return m.store.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"crypto_megolm_outbound_session", "crypto_olm_session", "crypto_account"} {
-			if _, err := m.store.DB.Exec(ctx, "DELETE FROM "+table+" WHERE account_id=$1", m.store.AccountID); err != nil {
-				return fmt.Errorf("failed to erase the bot's old device: %w", err)
-			}
-		}
-		m.store.DeviceID = ""
-		return nil
-	})
-}
-
-// Encrypt implements matrix.Crypto: content is replaced by its encrypted form. A room without a session, or with one
-// that is used up, gets a new one first, shared with all members but the contacts.
-func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
-	encrypted, err := m.machine.EncryptMegolmEvent(ctx, room, kind, content)
-	if crypto.IsShareError(err) {
-		var members []id.UserID
-		if members, err = m.members(ctx, room); err != nil {
-			return fmt.Errorf("failed to list the members: %w", err)
-		}
-		if err = m.machine.ShareGroupSession(ctx, room, members); err != nil {
-			return fmt.Errorf("failed to share keys: %w", err)
-		}
-		encrypted, err = m.machine.EncryptMegolmEvent(ctx, room, kind, content)
-	}
+func (m *megolm) loadBot(ctx context.Context) error {
+	existing, err := m.loginBot(ctx)
 	if err != nil {
 		return err
 	}
-	content.Parsed, content.Raw = encrypted, nil
+	if err = m.bot.newMachine(ctx); err != nil {
+		return err
+	}
+	known, err := m.bot.askPublished(ctx)
+	if err != nil {
+		return err
+	}
+	if existing && m.bot.machine.GetAccount().Shared && !known.has(m.bot) {
+		m.log.Warn().Stringer("device_id", m.bot.client.DeviceID).Msg("The homeserver lost the keys of the bot's device, making a new device")
+		if err = m.bot.forget(ctx); err != nil {
+			return err
+		}
+		if _, err = m.loginBot(ctx); err != nil {
+			return err
+		}
+		if err = m.bot.newMachine(ctx); err != nil {
+			return err
+		}
+	}
+	isNew := !known.has(m.bot)
+	if err = m.bot.publish(ctx, known); err != nil || !isNew {
+		return err
+	}
+	m.log.Info().Stringer("device_id", m.bot.client.DeviceID).Msg("Published the keys of the bot's device, signed")
+	if err = m.bot.machine.ShareKeys(ctx, -1); err != nil {
+		return fmt.Errorf("failed to upload the bot's one-time keys: %w", err)
+	}
 	return nil
 }
 
-// members returns those who get a room's keys. If nobody is known, the homeserver is asked: it pushes no event that is
-// older than our own membership, such as the creator's in a room of another server.
-func (m *megolm) members(ctx context.Context, room id.RoomID) ([]id.UserID, error) {
-	members, err := m.store.GetRoomJoinedOrInvitedMembers(ctx, room)
-	if err != nil || len(members) > 0 {
-		return members, err
+const (
+	// expireInterval is how often old keys are looked for.
+	expireInterval = 24 * time.Hour
+	// olmHashLimit is how long a contact's device knows messages that it got, so as not to take one twice. A homeserver repeats
+	// one within minutes. The bot's machine has its own rule.
+	olmHashLimit = 7 * 24 * time.Hour
+)
+
+// expire erases what is too old, until ctx ends.
+func (m *megolm) expire(ctx context.Context) {
+	for ctx.Err() == nil {
+		if sessions, err := m.bot.store.RedactExpiredGroupSessions(ctx); err != nil {
+			m.log.Err(err).Msg("Failed to erase expired room keys")
+		} else if len(sessions) > 0 {
+			m.log.Info().Int("count", len(sessions)).Msg("Erased expired room keys")
+		}
+		_, err := m.bot.store.DB.Exec(ctx, "DELETE FROM crypto_olm_message_hash WHERE account_id<>$1 AND received_at<$2",
+			m.bot.store.AccountID, time.Now().Add(-olmHashLimit).UnixMilli())
+		if err != nil {
+			m.log.Err(err).Msg("Failed to erase what contacts' devices got")
+		}
+		_ = sleep(ctx, expireInterval)
 	}
-	if _, err = m.connector.Bot.Members(ctx, room); err != nil {
-		return nil, err
-	}
-	return m.store.GetRoomJoinedOrInvitedMembers(ctx, room)
 }
 
-// Decrypt implements matrix.Crypto.
+// Encrypt implements matrix.Crypto: content is replaced by its encrypted form, as the bot's device makes it.
+func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
+	return m.bot.encrypt(ctx, room, kind, content)
+}
+
+// encryptAs encrypts for a sender. A contact has a device of its own; for someone else, such as a user whom the bridge acts for, or
+// a contact whose device cannot be had, the bot's is used.
+func (m *megolm) encryptAs(ctx context.Context, sender id.UserID, room id.RoomID, kind event.Type, content *event.Content) error {
+	if !m.connector.Bridge.IsGhostMXID(sender) {
+		return m.Encrypt(ctx, room, kind, content)
+	}
+	device, release, err := m.puppets.borrow(ctx, sender)
+	if err != nil {
+		return err
+	} else if device == nil {
+		return m.Encrypt(ctx, room, kind, content)
+	}
+	defer release()
+	return device.encrypt(ctx, room, kind, content)
+}
+
+// prepare gives a contact a device, before others can see the contact in a room. Failures are found again by whoever encrypts.
+func (m *megolm) prepare(ctx context.Context, user id.UserID) {
+	if !m.connector.Bridge.IsGhostMXID(user) {
+		return
+	}
+	if device, release, err := m.puppets.borrow(ctx, user); err == nil && device != nil {
+		release()
+	}
+}
+
+// Decrypt implements matrix.Crypto. Whichever of our devices got the key, the bot has it.
 func (m *megolm) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, error) {
-	return m.machine.DecryptMegolmEvent(ctx, evt)
+	return m.bot.machine.DecryptMegolmEvent(ctx, evt)
 }
 
-// HandleMemberEvent implements matrix.Crypto: whoever joins or leaves makes a new session necessary.
+// HandleMemberEvent implements matrix.Crypto: whoever joins or leaves makes new sessions necessary.
 func (m *megolm) HandleMemberEvent(ctx context.Context, evt *event.Event) {
-	m.machine.HandleMemberEvent(ctx, evt)
+	m.bot.machine.HandleMemberEvent(ctx, evt)
+}
+
+// handleHistoryVisibility makes new sessions where it changed whether later members may have their keys, which a key says.
+func (m *megolm) handleHistoryVisibility(ctx context.Context, evt *event.Event) {
+	content, ok := evt.Content.Parsed.(*event.HistoryVisibilityEventContent)
+	if !ok {
+		return
+	}
+	var outdated bool
+	err := m.bot.store.DB.QueryRow(ctx, "SELECT EXISTS(SELECT 1 FROM crypto_megolm_outbound_session WHERE room_id=$1 AND shared_history<>$2)",
+		evt.RoomID, content.SharedHistory()).Scan(&outdated)
+	if err != nil {
+		m.log.Err(err).Stringer("room_id", evt.RoomID).Msg("Failed to look for Megolm sessions that are outdated")
+	} else if outdated {
+		m.ResetSession(ctx, evt.RoomID)
+	}
 }
 
 // WaitForSession implements matrix.Crypto.
 func (m *megolm) WaitForSession(
 	ctx context.Context, room id.RoomID, sender id.SenderKey, session id.SessionID, timeout time.Duration,
 ) bool {
-	return m.machine.WaitForSession(ctx, room, sender, session, timeout)
+	return m.bot.machine.WaitForSession(ctx, room, sender, session, timeout)
 }
 
 // RequestSession implements matrix.Crypto: it asks a user's devices for a session's key.
@@ -203,15 +196,15 @@ func (m *megolm) RequestSession(
 		device = "*"
 	}
 	to := map[id.UserID][]id.DeviceID{user: {device}}
-	if err := m.machine.SendRoomKeyRequest(ctx, room, sender, session, "", to); err != nil {
+	if err := m.bot.machine.SendRoomKeyRequest(ctx, room, sender, session, "", to); err != nil {
 		m.log.Warn().Err(err).Stringer("room_id", room).Stringer("session_id", session).Msg("Failed to ask for a key")
 	}
 }
 
-// ResetSession implements matrix.Crypto: the next message into the room has a new session.
+// ResetSession implements matrix.Crypto: the next message into the room has a new session, whoever of us sends it.
 func (m *megolm) ResetSession(ctx context.Context, room id.RoomID) {
-	if err := m.machine.CryptoStore.RemoveOutboundGroupSession(ctx, room); err != nil {
-		m.log.Err(err).Stringer("room_id", room).Msg("Failed to drop a Megolm session")
+	if err := m.bot.store.RemoveOutboundGroupSession(ctx, room); err != nil {
+		m.log.Err(err).Stringer("room_id", room).Msg("Failed to drop the Megolm sessions of a room")
 	}
 }
 
@@ -226,18 +219,21 @@ func (m *megolm) Start() {}
 
 // Stop implements matrix.Crypto.
 func (m *megolm) Stop() {
+	m.puppets.close()
 	if m.endExpiry != nil {
 		m.endExpiry()
 		m.expiry.Wait()
-		m.machine.Destroy()
+	}
+	if m.bot != nil {
+		m.bot.close()
 	}
 }
 
 // Client implements matrix.Crypto.
-func (m *megolm) Client() *mautrix.Client { return m.client }
+func (m *megolm) Client() *mautrix.Client { return m.bot.client }
 
 // ShareKeys implements matrix.Crypto.
-func (m *megolm) ShareKeys(ctx context.Context) error { return m.machine.ShareKeys(ctx, -1) }
+func (m *megolm) ShareKeys(ctx context.Context) error { return m.bot.machine.ShareKeys(ctx, -1) }
 
 // BeeperStreamPublisher implements matrix.Crypto.
 func (m *megolm) BeeperStreamPublisher() bridgev2.BeeperStreamPublisher { return nil }

@@ -61,7 +61,7 @@ func (c *Connector) detectToDevice(ctx context.Context) error {
 	if c.features.Software == softwareDendrite {
 		return nil
 	}
-	signature := fmt.Sprintf("%s %s %s", c.features.Software, c.features.Version, c.crypto.client.DeviceID)
+	signature := fmt.Sprintf("%s %s %s", c.features.Software, c.features.Version, c.crypto.bot.client.DeviceID)
 	known, err := c.options.KV.Get(ctx, probeKey)
 	if err != nil {
 		return fmt.Errorf("failed to load what is known of the homeserver: %w", err)
@@ -70,9 +70,9 @@ func (c *Connector) detectToDevice(ctx context.Context) error {
 		return nil
 	}
 	token, seen := c.probe.begin()
-	_, err = c.crypto.client.SendToDevice(ctx, probeType, &mautrix.ReqSendToDevice{
+	_, err = c.crypto.bot.client.SendToDevice(ctx, probeType, &mautrix.ReqSendToDevice{
 		Messages: map[id.UserID]map[id.DeviceID]*event.Content{
-			c.crypto.client.UserID: {c.crypto.client.DeviceID: {Raw: map[string]any{"token": token}}},
+			c.crypto.bot.client.UserID: {c.crypto.bot.client.DeviceID: {Raw: map[string]any{"token": token}}},
 		},
 	})
 	if err != nil {

@@ -1,0 +1,146 @@
+package homeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// setupTimeout bounds making a device, which takes some tens of milliseconds.
+	setupTimeout = 20 * time.Second
+	// setupRetryFirst is when a device that could not be made is tried again; it doubles up to setupRetryMax.
+	setupRetryFirst = 30 * time.Second
+	setupRetryMax   = time.Hour
+	// setupPatience is how many failures that may heal, one after the other, keep a contact's messages waiting. With one more they
+	// go out under the bot's key.
+	setupPatience = 2
+)
+
+// retries are the failures of something that is tried again.
+type retries struct {
+	failures int
+	next     time.Time
+	pause    time.Duration
+}
+
+func (r *retries) fail() {
+	r.failures++
+	r.pause = min(max(2*r.pause, setupRetryFirst), setupRetryMax)
+	r.next = time.Now().Add(r.pause)
+}
+
+// load loads the device from the database, if there is one. p is held.
+func (s *puppets) load(ctx context.Context, p *puppet) error {
+	if p.device != nil {
+		return nil
+	}
+	store := s.crypto.bot.store.of(p.user)
+	name, err := store.FindDeviceID(ctx)
+	if err != nil {
+		return fmt.Errorf("failed to look for the device of %s: %w", p.user, err)
+	} else if name == "" {
+		return nil
+	}
+	device := s.crypto.newDevice(p.user, store)
+	store.DeviceID = name
+	device.client = device.newClient(name)
+	if err = device.newMachine(ctx); err != nil {
+		return err
+	}
+	p.device = device
+	return nil
+}
+
+// setUp makes p ready: the device is loaded, or made, and the homeserver has its keys. If that does not work, p stays as it is. A
+// refusal is no error, and neither are many failures: there is no device then, until it is time for another try. p is held.
+func (s *puppets) setUp(ctx context.Context, p *puppet) error {
+	if time.Now().Before(p.setup.next) && p.setup.failures > setupPatience {
+		return nil
+	}
+	setupCtx, cancel := context.WithTimeout(ctx, setupTimeout)
+	defer cancel()
+	err := s.trySetUp(setupCtx, p)
+	if err == nil {
+		p.ready, p.setup = true, retries{}
+		return nil
+	} else if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.setup.fail()
+	if refused(err) || errors.Is(err, ErrCrossSigning) {
+		p.setup.failures = max(p.setup.failures, setupPatience+1)
+	}
+	log := zerolog.Ctx(ctx).With().Stringer("user_id", p.user).Int("failures", p.setup.failures).Logger()
+	if p.setup.failures <= setupPatience {
+		log.Warn().Err(err).Msg("Failed to set a contact's device up, the message waits")
+		return fmt.Errorf("failed to set the device of %s up: %w", p.user, err)
+	}
+	log.Err(err).Dur("retry_in", p.setup.pause).Msg("Failed to set a contact's device up: messages are encrypted by the bot's, and clients warn of them")
+	s.warning.raise(s.crypto.connector)
+	return nil
+}
+
+func (s *puppets) trySetUp(ctx context.Context, p *puppet) error {
+	if err := s.crypto.connector.AS.Intent(p.user).EnsureRegistered(ctx); err != nil {
+		return err
+	}
+	if err := s.load(ctx, p); err != nil {
+		return err
+	}
+	if p.device == nil {
+		return s.make(ctx, p)
+	}
+	known, err := p.device.askPublished(ctx)
+	if err != nil {
+		return err
+	}
+	if p.device.machine.GetAccount().Shared && !known.has(p.device) {
+		zerolog.Ctx(ctx).Warn().Stringer("user_id", p.user).Msg("The homeserver lost the keys of a contact's device, making a new device")
+		if err = p.device.forget(ctx); err != nil {
+			return err
+		}
+		p.device.close()
+		p.device = nil
+		return s.make(ctx, p)
+	}
+	return p.device.publish(ctx, known)
+}
+
+// make makes a new device. The homeserver is asked beside that what it has of the contact, since the database may have been lost.
+func (s *puppets) make(ctx context.Context, p *puppet) error {
+	store := s.crypto.bot.store.of(p.user)
+	device := s.crypto.newDevice(p.user, store)
+	device.fresh = true
+	store.DeviceID = newDeviceID()
+	device.client = device.newClient(store.DeviceID)
+	var known *published
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		known, err = device.askPublished(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		if s.crypto.connector.features.MSC4190 {
+			return device.create(groupCtx, store.DeviceID)
+		}
+		_, err = device.session(groupCtx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := device.newMachine(ctx); err != nil {
+		return err
+	}
+	if err := device.publish(ctx, known); err != nil {
+		device.close()
+		return err
+	}
+	p.device = device
+	return nil
+}

@@ -1,0 +1,83 @@
+package e2e_test
+
+import (
+	"context"
+	"testing"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"postern/testbed/stack"
+)
+
+// encryptedBy tells which device encrypted an event, as the homeserver has it.
+func encryptedBy(t *testing.T, ctx context.Context, user *bridgeUser, room id.RoomID, evt id.EventID) *event.EncryptedEventContent {
+	t.Helper()
+	stored, err := user.Client.GetEvent(ctx, room, evt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = stored.Content.ParseRaw(event.EventEncrypted); err != nil {
+		t.Fatal(err)
+	}
+	return stored.Content.AsEncrypted()
+}
+
+// isContactsOwn checks that a message was encrypted by the one device of its sender, and that the user's client trusts it.
+func isContactsOwn(t *testing.T, ctx context.Context, user *bridgeUser, evt *event.Event) id.DeviceID {
+	t.Helper()
+	devices, err := user.Devices(ctx, evt.Sender)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(devices) != 1 {
+		t.Fatalf("%s has %d devices that can decrypt", evt.Sender, len(devices))
+	}
+	if evt.Mautrix.TrustSource == nil || evt.Mautrix.TrustSource.UserID != evt.Sender || evt.Mautrix.TrustSource.DeviceID != devices[0] {
+		t.Errorf("the message is encrypted by %v, want the device of %s", evt.Mautrix.TrustSource, evt.Sender)
+	}
+	if evt.Mautrix.TrustState < id.TrustStateCrossSignedTOFU {
+		t.Errorf("the message is only %s", evt.Mautrix.TrustState)
+	}
+	if content := encryptedBy(t, ctx, user, evt.RoomID, evt.ID); content.DeviceID != devices[0] {
+		t.Errorf("the event says that device %s encrypted it, want %s", content.DeviceID, devices[0])
+	}
+	return devices[0]
+}
+
+// TestEveryMessageIsEncryptedByItsSendersOwnDevice also for the first one, whose room is just made.
+func TestEveryMessageIsEncryptedByItsSendersOwnDevice(t *testing.T) {
+	ctx, s := shared(t)
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	first, second := unique("first"), unique("second")
+	tells(t, ctx, bob, alice, first)
+	received := alice.receives(t, ctx, first)
+	device := isContactsOwn(t, ctx, alice, received)
+	alice.waitPortal(t, ctx, received.RoomID)
+	there := unique("there")
+	alice.writes(t, ctx, received.RoomID, there)
+	hears(t, ctx, bob, there)
+	tells(t, ctx, bob, alice, second)
+	if again := isContactsOwn(t, ctx, alice, alice.receives(t, ctx, second)); again != device {
+		t.Errorf("the contact had device %s and now has %s", device, again)
+	}
+}
+
+// TestContactsDevicesOutliveARestart and the bridge's loss of its database.
+func TestContactsDevicesOutliveARestart(t *testing.T) {
+	ctx, s := own(t, stack.Options{})
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	before, after := unique("before"), unique("after")
+	tells(t, ctx, bob, alice, before)
+	device := isContactsOwn(t, ctx, alice, alice.receives(t, ctx, before))
+	if err := s.Bridge.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Bridge.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	tells(t, ctx, bob, alice, after)
+	if again := isContactsOwn(t, ctx, alice, alice.receives(t, ctx, after)); again != device {
+		t.Errorf("the contact had device %s and now has %s", device, again)
+	}
+}
