@@ -107,6 +107,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Config:           mautrixConfig(d.cfg),
 		Secrets:          key.Derive,
 		KV:               db.KV(),
+		RoomKeys:         roomKeys{db.RoomKeys()},
 		Listen:           d.cfg.Appservice.Listen,
 		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
 		UnencryptedReply: textUnencryptedCommand,
@@ -114,6 +115,8 @@ func (d *Daemon) build(ctx context.Context) error {
 		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
 		Provision:        d.addProvisioning,
 		Observe:          d.metrics.HomeserverRequest,
+		// d.network is made below
+		WarnAdmins: func(text string) { d.network.adminRoom.hear(adminNews{group: "homeserver.puppets", text: text}) },
 	})
 	d.network = newNetwork(networkOptions{
 		Domain:       d.cfg.Homeserver.Domain,

@@ -139,8 +139,8 @@ func (n *Network) deleteLogin(ctx context.Context, id networkid.UserLoginID) err
 // errLoginLeft: the database did not delete a login.
 var errLoginLeft = errors.New("failed to delete a login")
 
-// forgetContact erases name and picture of a contact whom no user of the bridge has a chat with any more. Their row follows
-// at the next start.
+// forgetContact erases name, picture and encryption keys of a contact whom no user of the bridge has a chat with any more. Their
+// row follows at the next start.
 func (n *Network) forgetContact(ctx context.Context, contact networkid.UserID) {
 	log := zerolog.Ctx(ctx)
 	defer n.ghosts.WithLock(contact)()
@@ -158,6 +158,9 @@ func (n *Network) forgetContact(ctx context.Context, contact networkid.UserID) {
 	ghost.Metadata = puppet.NewMetadata()
 	if err = n.bridge.DB.Ghost.Update(ctx, ghost.Ghost); err != nil {
 		log.Err(err).Msg("Failed to forget the name of a contact")
+	}
+	if err = n.Matrix.ForgetDevice(ctx, contact); err != nil {
+		log.Err(err).Msg("Failed to forget the encryption keys of a contact")
 	}
 }
 

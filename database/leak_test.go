@@ -99,6 +99,7 @@ func writeSecrets(t *testing.T, db *database.Database, secrets map[string][]byte
 	must(db.Contacts(alice.Account).Ask(ctx, aliceJID))
 	check(t, db.Kept(alice.Account).Put(ctx, aliceJID, "kept", secret("kept message"), true))
 	check(t, db.KV().Set(ctx, "sync", secret("value of the bridge")))
+	check(t, db.RoomKeys().Put(ctx, []database.RoomKey{{User: "@alice:example.org", Device: "A", Session: "1", Key: secret("room key")}}, 9))
 
 	_, err := provider.New(ctx, provider.Options{
 		Issuer: "https://partner.example.org", Domain: "example.org", Keys: db.ProviderKeys(), Log: zerolog.Nop(),

@@ -30,6 +30,8 @@ type Options struct {
 	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
 	Secrets func(purpose string) [32]byte
 	KV      KV
+	// RoomKeys keeps the keys of messages that could not be delivered.
+	RoomKeys RoomKeys
 	// Listen is where transactions come in, as host:port.
 	Listen string
 	// MaxTransaction bounds the body of a request from the homeserver, in bytes.
@@ -61,6 +63,7 @@ type Connector struct {
 	crypto   *megolm
 	intake   *intake
 	late     *lateKeys
+	missing  *missingKeys
 	probe    probe
 	statuses *statusQueue
 	server   *transactionServer
@@ -109,6 +112,7 @@ func New(options Options) *Connector {
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.intake = newIntake(c)
 	c.late = newLateKeys(c)
+	c.missing = newMissingKeys(c)
 	c.statuses = newStatusQueue(c)
 	c.server = newTransactionServer(c)
 	c.sync = newBotSync(c)
@@ -155,6 +159,7 @@ func (c *Connector) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	c.missing.start()
 	c.UpdateBotProfile(ctx)
 	c.server.setReady()
 	return nil
@@ -173,6 +178,7 @@ func (c *Connector) Stop() {
 	c.transport.Stop()
 	c.intake.foreign.done.Wait()
 	c.late.wait()
+	c.missing.wait()
 	c.statuses.wait()
 	c.crypto.Stop()
 }

@@ -77,10 +77,14 @@ func (d *device) forget(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		_, err := d.store.DB.Exec(ctx, "DELETE FROM crypto_device WHERE user_id=$1 AND device_id=$2", d.user, d.client.DeviceID)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("failed to erase a device of %s: %w", d.user, err)
+	}
+	if err = d.crypto.connector.missing.store.DeleteOwner(ctx, d.user); err != nil {
+		return err // what nobody can send any more
 	}
 	d.store.DeviceID, d.store.SyncToken, d.store.Account = "", "", nil
 	d.store.InitFields()

@@ -112,6 +112,23 @@ func (d *device) session(ctx context.Context) (*mautrix.Client, error) {
 	return session, err
 }
 
+// retire takes the device off the homeserver, so that nobody encrypts for it any more.
+func (d *device) retire(ctx context.Context) error {
+	var err error
+	if d.client.SetAppServiceDeviceID {
+		err = d.newClient("").DeleteDevice(ctx, d.client.DeviceID, &mautrix.ReqDeleteDevice[any]{})
+	} else {
+		var session *mautrix.Client
+		if session, err = d.session(ctx); err == nil {
+			_, err = session.Logout(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("failed to delete the device of %s: %w", d.user, err)
+	}
+	return nil
+}
+
 // endSession forgets an access token that the homeserver does not know any more.
 func (d *device) endSession() {
 	<-d.login

@@ -70,7 +70,16 @@ func (c *Connector) ForgetContact(ctx context.Context, contact networkid.UserID)
 			return fmt.Errorf("failed to forget a contact's account: %w", err)
 		}
 	}
-	return nil
+	return c.ForgetDevice(ctx, contact)
+}
+
+// ForgetDevice erases the encryption device of a contact whom nobody has a chat with: its keys here, and at the homeserver the
+// device. The contact's identity is the same when there is another device one day.
+func (c *Connector) ForgetDevice(ctx context.Context, contact networkid.UserID) error {
+	if c.crypto.bot == nil {
+		return nil // never started
+	}
+	return c.crypto.puppets.forget(ctx, c.FormatGhostMXID(contact))
 }
 
 // ForgetLeftRooms erases what is stored of rooms that the bot left. The news of that comes from the homeserver after the room was
@@ -104,5 +113,5 @@ func (m *megolm) forgetRoom(ctx context.Context, room id.RoomID) error {
 			return fmt.Errorf("failed to erase the keys of a room: %w", err)
 		}
 	}
-	return nil
+	return m.connector.missing.store.DeleteRoom(ctx, room)
 }

@@ -87,3 +87,30 @@ func NewCryptoStore(ctx context.Context, db *dbutil.Database, user id.UserID) (c
 	store := newCryptoStore(db, nil, "", user, "", "pickle key")
 	return store, store.DB.Upgrade(ctx)
 }
+
+// SetMissingKeyPauses shortens how long a room key waits that could not be delivered.
+func (c *Connector) SetMissingKeyPauses(first, rest time.Duration) {
+	c.missing.first, c.missing.rest = first, rest
+}
+
+// SetMaxPuppets bounds the contacts' devices in memory.
+func (c *Connector) SetMaxPuppets(limit int) { c.crypto.puppets.max = limit }
+
+// LoadedPuppets is how many contacts' devices are in memory.
+func (c *Connector) LoadedPuppets() int {
+	c.crypto.puppets.lock.Lock()
+	defer c.crypto.puppets.lock.Unlock()
+	return len(c.crypto.puppets.loaded)
+}
+
+// RetryPuppet makes a contact's device that could not be made be tried again at once.
+func (c *Connector) RetryPuppet(user id.UserID) {
+	p := c.crypto.puppets.get(user)
+	defer c.crypto.puppets.put(p)
+	p.busy <- struct{}{}
+	p.setup.next = time.Time{}
+	<-p.busy
+}
+
+// ResetSession drops the Megolm sessions of a room, as the command discard-megolm-session does.
+func (c *Connector) ResetSession(room id.RoomID) { c.crypto.ResetSession(context.Background(), room) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,10 +31,8 @@ type fakeHomeserver struct {
 	lock     sync.Mutex
 	requests []request
 	arrived  chan struct{}
-	// deviceKeys is what the bot uploaded.
-	deviceKeys json.RawMessage
-	crossKeys  map[string]json.RawMessage
-	syncs      chan string
+	keys     keyServer
+	syncs    chan string // answers to the bot's
 	// refuse answers requests whose path contains the key with this status and error code.
 	refuse map[string]refusal
 	events int
@@ -64,7 +61,7 @@ const (
 
 func newFakeHomeserver(t testing.TB) *fakeHomeserver {
 	fake := &fakeHomeserver{
-		t: t, report: t.Errorf, arrived: make(chan struct{}), crossKeys: make(map[string]json.RawMessage), syncs: make(chan string, 16),
+		t: t, report: t.Errorf, arrived: make(chan struct{}), keys: newKeyServer(), syncs: make(chan string, 16),
 		mediaConfig: `{"m.upload.size":1125899906842624}`, refuse: make(map[string]refusal), sent: make(map[string]string), state: make(map[string]string),
 	}
 	fake.server = httptest.NewServer(fake)
@@ -97,9 +94,12 @@ func (f *fakeHomeserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer, status := f.answer(r.Method, path, body)
+	answer, status := f.keyAnswer(r, path, body)
+	if status == 0 {
+		answer, status = f.answer(r.Method, path, body)
+	}
 	f.lock.Unlock()
-	if path == "/sync" {
+	if path == "/sync" && answer == "" {
 		select {
 		case answer = <-f.syncs:
 		case <-r.Context().Done():
@@ -126,26 +126,6 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 		return `{}`, 200
 	case is("GET", "/login"):
 		return `{"flows":[{"type":"m.login.application_service"}]}`, 200
-	case is("POST", "/login"):
-		return fmt.Sprintf(`{"user_id":%q,"device_id":%q,"access_token":"device-token"}`, botUser, device), 200
-	case path == "/keys/upload":
-		var upload struct {
-			DeviceKeys json.RawMessage `json:"device_keys"`
-		}
-		if json.Unmarshal(body, &upload) == nil && len(upload.DeviceKeys) > 0 {
-			f.deviceKeys = upload.DeviceKeys
-		}
-		return `{"one_time_key_counts":{"signed_curve25519":50}}`, 200
-	case path == "/keys/query":
-		return f.keys(), 200
-	case path == "/keys/device_signing/upload":
-		if err := json.Unmarshal(body, &f.crossKeys); err != nil {
-			f.report("cross-signing keys are not JSON: %v", err)
-		}
-		return `{}`, 200
-	case path == "/keys/signatures/upload":
-		f.sign(body)
-		return `{}`, 200
 	case strings.HasSuffix(path, "/filter"):
 		return `{"filter_id":"1"}`, 200
 	case path == "/sync":
@@ -186,8 +166,6 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 			return content, 200
 		}
 		return `{"chunk":[]}`, 200
-	case is("PUT", "/sendToDevice/"):
-		return `{}`, 200
 	default:
 		f.report("the bridge asked for %s %s", method, path)
 		return `{"errcode":"M_UNRECOGNIZED","error":"not expected by the test"}`, 404
@@ -204,50 +182,6 @@ func (f *fakeHomeserver) messages() string {
 	shown = slices.Clone(shown)
 	slices.Reverse(shown)
 	return `{"start":"s","chunk":[` + strings.Join(shown, ",") + `]}`
-}
-
-func (f *fakeHomeserver) keys() string {
-	answer := map[string]any{}
-	if f.deviceKeys != nil {
-		answer["device_keys"] = map[string]any{botUser: map[string]any{device: f.deviceKeys}}
-	}
-	for ours, theirs := range map[string]string{
-		"master_key": "master_keys", "self_signing_key": "self_signing_keys", "user_signing_key": "user_signing_keys",
-	} {
-		if key := f.crossKeys[ours]; key != nil {
-			answer[theirs] = map[string]any{botUser: key}
-		}
-	}
-	data, err := json.Marshal(answer)
-	if err != nil {
-		f.report("%v", err)
-	}
-	return string(data)
-}
-
-// sign adds a signature of the device's keys to what is known of them.
-func (f *fakeHomeserver) sign(body []byte) {
-	var upload map[string]map[string]struct {
-		Signatures map[string]map[string]string `json:"signatures"`
-	}
-	if err := json.Unmarshal(body, &upload); err != nil {
-		f.report("signatures are not JSON: %v", err)
-		return
-	}
-	signed, ok := upload[botUser][device]
-	if !ok {
-		return
-	}
-	var keys map[string]any
-	if err := json.Unmarshal(f.deviceKeys, &keys); err != nil {
-		f.report("%v", err)
-		return
-	}
-	signatures := keys["signatures"].(map[string]any)[botUser].(map[string]any)
-	for key, signature := range signed.Signatures[botUser] {
-		signatures[key] = signature
-	}
-	f.deviceKeys, _ = json.Marshal(keys)
 }
 
 // made returns the requests so far whose method and path contain the words.

@@ -280,6 +280,7 @@ func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.E
 	case err != nil:
 		i.refuse(ctx, evt, err)
 	default:
+		i.connector.missing.online(evt.Sender)
 		i.message(ctx, decrypted)
 	}
 }

@@ -68,14 +68,6 @@ func (i *Intent) CreateRoom(ctx context.Context, request *mautrix.ReqCreateRoom)
 	return i.ASIntent.CreateRoom(ctx, request)
 }
 
-// EnsureJoined implements bridgev2.MatrixAPI. There is nothing to join if no room was wanted.
-func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bridgev2.EnsureJoinedParams) error {
-	if room == "" {
-		return nil
-	}
-	return i.ASIntent.EnsureJoined(ctx, room, params...)
-}
-
 // SendMessage implements bridgev2.MatrixAPI. Into an encrypted room everything goes encrypted, except for redactions
 // and reactions, which have no encrypted form; into a portal that is not encrypted nothing goes at all.
 func (i *Intent) SendMessage(
@@ -99,8 +91,11 @@ func (i *Intent) SendState(
 	return i.ASIntent.SendState(ctx, room, kind, key, content, at)
 }
 
-// EnsureJoined implements bridgev2.MatrixAPI, with the same promise.
+// EnsureJoined implements bridgev2.MatrixAPI, with the same promise. There is nothing to join if no room was wanted.
 func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bridgev2.EnsureJoinedParams) error {
+	if room == "" {
+		return nil
+	}
 	i.connector.crypto.prepare(ctx, i.Matrix.UserID)
 	return i.ASIntent.EnsureJoined(ctx, room, params...)
 }

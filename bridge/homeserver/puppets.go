@@ -52,16 +52,17 @@ func (s *puppets) get(user id.UserID) *puppet {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	element, ok := s.loaded[user]
-	if ok {
-		s.order.MoveToFront(element)
-	} else {
+	if !ok {
 		element = s.order.PushFront(&puppet{user: user, busy: make(chan struct{}, 1)})
 		s.loaded[user] = element
-		s.evict()
 	}
+	s.order.MoveToFront(element)
 	p := element.Value.(*puppet)
 	p.uses++
 	p.used = time.Now()
+	if !ok {
+		s.evict()
+	}
 	return p
 }
 

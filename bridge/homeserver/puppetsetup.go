@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"maunium.net/go/mautrix/id"
 )
 
 const (
@@ -109,6 +110,29 @@ func (s *puppets) trySetUp(ctx context.Context, p *puppet) error {
 		return s.make(ctx, p)
 	}
 	return p.device.publish(ctx, known)
+}
+
+// forget erases a contact's device here and at the homeserver. What the homeserver does not do is not tried again.
+func (s *puppets) forget(ctx context.Context, user id.UserID) error {
+	p, unlock, err := s.hold(ctx, user)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err = s.load(ctx, p); err != nil {
+		return err
+	} else if p.device == nil {
+		return nil
+	}
+	if err = p.device.retire(ctx); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("The homeserver keeps a device that is not used any more")
+	}
+	if err = p.device.forget(ctx); err != nil {
+		return err
+	}
+	p.device.close()
+	p.device, p.ready = nil, false
+	return nil
 }
 
 // make makes a new device. The homeserver is asked beside that what it has of the contact, since the database may have been lost.

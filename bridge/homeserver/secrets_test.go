@@ -27,10 +27,10 @@ func TestBotsDeviceIsSignedOnce(t *testing.T) {
 	if published := s.fake.made("POST", "/keys/device_signing/upload"); len(published) != 1 {
 		t.Fatalf("keys were published %d times", len(published))
 	}
-	if signed := s.fake.made("POST", "/keys/signatures/upload"); len(signed) == 0 {
+	if !s.fake.isSigned(t, botUser, device) {
 		t.Fatal("the device was not signed")
 	}
-	signed := len(s.fake.made("POST", "/keys/signatures/upload"))
+	uploaded := len(s.fake.made("POST", "/keys/upload"))
 	if err := s.restart(t, "secret"); err != nil {
 		t.Fatal(err)
 	}
@@ -38,21 +38,21 @@ func TestBotsDeviceIsSignedOnce(t *testing.T) {
 	if published := s.fake.made("POST", "/keys/device_signing/upload"); len(published) != 1 {
 		t.Error("a restart published the keys again")
 	}
-	if again := s.fake.made("POST", "/keys/signatures/upload"); len(again) != signed {
-		t.Error("a restart signed the device again")
+	if again := s.fake.made("POST", "/keys/upload"); len(again) != uploaded {
+		t.Error("a restart published the device again")
 	}
 }
 
 func TestLostDatabaseGetsADeviceOfTheSameIdentity(t *testing.T) {
 	s := newStack(t)
 	s.bridge.Stop()
-	master := string(s.fake.crossKeys["master_key"])
+	master := s.fake.masterKey(botUser)
 	s.db, s.kv.values = openDatabase(t, filepath.Join(t.TempDir(), "new.db")), make(map[string][]byte)
 	if err := s.tryStart(t, "secret"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.bridge.Stop)
-	if published := s.fake.made("POST", "/keys/device_signing/upload"); len(published) != 1 || string(s.fake.crossKeys["master_key"]) != master {
+	if published := s.fake.made("POST", "/keys/device_signing/upload"); len(published) != 1 || s.fake.masterKey(botUser) != master {
 		t.Error("the bot has another identity than before")
 	}
 }

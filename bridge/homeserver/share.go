@@ -31,9 +31,9 @@ func (d *device) encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 	return nil
 }
 
-// share makes a session for the room and sends its key to the devices of all members but our own users. If the members or their
-// devices change meanwhile, there is no session afterwards and the next message makes another. mautrix has this too, but says of
-// a device that it could not reach that it has the key.
+// share makes a session for the room and sends its key to the devices of all members but our own users; see missingKeys for those
+// that cannot be reached. If the members or their devices change meanwhile, there is no session afterwards, and another has to be
+// made. mautrix has this too, but says of a device that it could not reach that it has the key.
 func (d *device) share(ctx context.Context, room id.RoomID) error {
 	if !d.fresh {
 		d.collectBeforeSharing(ctx)
@@ -63,7 +63,11 @@ func (d *device) share(ctx context.Context, room id.RoomID) error {
 			messages[member][device] = &key
 		}
 	}
-	if _, err = d.send(ctx, messages); err != nil {
+	missed, err := d.send(ctx, messages)
+	if err != nil {
+		return err
+	}
+	if err = d.crypto.connector.missing.add(ctx, d.user, session, missed); err != nil {
 		return err
 	}
 	session.Shared = true

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/configupgrade"
@@ -135,6 +136,8 @@ func (c client) HandleMatrixMessageRemove(context.Context, *bridgev2.MatrixMessa
 type stack struct {
 	fake      *fakeHomeserver
 	kv        *memoryKV
+	roomKeys  memoryRoomKeys
+	warnings  chan string // to the admins
 	network   *network
 	connector *homeserver.Connector
 	bridge    *bridgev2.Bridge
@@ -149,7 +152,7 @@ type stack struct {
 // newStack starts everything, with one chat whose room is encrypted.
 func newStack(t testing.TB) *stack {
 	t.Helper()
-	s := &stack{fake: newFakeHomeserver(t), explain: func(error) string { return "" }, kv: &memoryKV{values: make(map[string][]byte)}}
+	s := &stack{fake: newFakeHomeserver(t), explain: func(error) string { return "" }, kv: &memoryKV{values: make(map[string][]byte)}, warnings: make(chan string, 10)}
 	s.path = filepath.Join(t.TempDir(), "test.db")
 	s.db = openDatabase(t, s.path)
 	s.start(t, "secret")
@@ -203,12 +206,15 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		Config:           cfg,
 		Secrets:          s.secrets,
 		KV:               s.kv,
+		RoomKeys:         &s.roomKeys,
+		WarnAdmins:       func(text string) { s.warnings <- text },
 		Listen:           s.address,
 		MaxTransaction:   1 << 20,
 		UnencryptedReply: "please encrypt",
 		ForeignReply:     "only for users of example.org",
 		Explain:          func(err error, _ event.Type) string { return s.explain(err) },
 	})
+	s.connector.SetMissingKeyPauses(time.Millisecond, time.Millisecond)
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
 	log := zerolog.Nop()
 	if _, fuzzing := t.(*testing.F); !fuzzing { // which may not log while it fuzzes

@@ -1,4 +1,4 @@
--- v0 -> v7: Latest schema
+-- v0 -> v8: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -146,6 +146,19 @@ CREATE TABLE postern_kept (
 
 	PRIMARY KEY (account, contact, id),
 	FOREIGN KEY (account, contact) REFERENCES postern_contact (account, contact) ON DELETE CASCADE ON UPDATE CASCADE
+);
+
+-- Keys of Matrix rooms that a device of a user did not get, since the homeserver had no one-time key of it left.
+CREATE TABLE postern_room_key (
+	user_id  TEXT   NOT NULL, -- Matrix ID, whose device lacks the key
+	device   TEXT   NOT NULL,
+	session  TEXT   NOT NULL,
+	owner    TEXT   NOT NULL, -- Matrix ID, whose messages the key is for
+	room     TEXT   NOT NULL,
+	room_key BYTEA  NOT NULL, -- sealed
+	created  BIGINT NOT NULL,
+
+	PRIMARY KEY (user_id, device, session)
 );
 
 -- The partner server's signing keys. The index allows one active key: of two first starts, one wins.
