@@ -11,8 +11,12 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
-// ErrCrossSigning: the server keeps cross-signing keys that are not ours, and does not let us replace them.
-var ErrCrossSigning = errors.New("the bot or a contact has cross-signing keys that another secret key made, and the homeserver does not let the bridge replace them: restore the old secret key, or remove the account from the homeserver")
+var (
+	// ErrCrossSigning: the server keeps cross-signing keys of the bot that are not ours, and does not let us replace them.
+	ErrCrossSigning = errors.New("the bot has cross-signing keys that another secret key made, and the homeserver does not let the bridge replace them: restore the old secret key, or remove the bot's account from the homeserver")
+	// errContactsKeys is the same of a contact.
+	errContactsKeys = errors.New("the contact has cross-signing keys that another secret key made, and the homeserver does not let the bridge replace them")
+)
 
 // Every user of ours has an identity, three cross-signing keys, that makes other people's clients trust the user's device.
 // Their private parts are derived from the secret key and the Matrix ID whenever they are needed, so there is no recovery key
@@ -114,10 +118,15 @@ func (p *published) hasSigned(d *device) bool {
 // the keys of the device with the signature in them, so that nobody ever sees a device that is not signed.
 func (d *device) publish(ctx context.Context, known *published) error {
 	if known.identity != *d.machine.CrossSigningKeys.PublicKeys() {
-		if err := d.publishIdentity(ctx); err != nil && known.identity.MasterKey != "" {
-			return fmt.Errorf("%w (%s: %w)", ErrCrossSigning, d.user, err)
-		} else if err != nil {
+		err := d.publishIdentity(ctx)
+		switch {
+		case err == nil:
+		case known.identity.MasterKey == "":
 			return fmt.Errorf("failed to publish the cross-signing keys of %s: %w", d.user, err)
+		case d.user == d.crypto.connector.Bot.UserID:
+			return fmt.Errorf("%w (%w)", ErrCrossSigning, err)
+		default:
+			return fmt.Errorf("%w (%w)", errContactsKeys, err)
 		}
 	}
 	switch {

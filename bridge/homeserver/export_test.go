@@ -114,3 +114,13 @@ func (c *Connector) RetryPuppet(user id.UserID) {
 
 // ResetSession drops the Megolm sessions of a room, as the command discard-megolm-session does.
 func (c *Connector) ResetSession(room id.RoomID) { c.crypto.ResetSession(context.Background(), room) }
+
+// DropPuppets drops all contacts' devices from memory.
+func (c *Connector) DropPuppets() {
+	c.crypto.puppets.lock.Lock()
+	defer c.crypto.puppets.lock.Unlock()
+	limit := c.crypto.puppets.max
+	c.crypto.puppets.max = 0
+	c.crypto.puppets.evict()
+	c.crypto.puppets.max = limit
+}

@@ -73,7 +73,7 @@ func (s *puppets) setUp(ctx context.Context, p *puppet) error {
 		return ctx.Err()
 	}
 	p.setup.fail()
-	if refused(err) || errors.Is(err, ErrCrossSigning) {
+	if refused(err) || errors.Is(err, errContactsKeys) {
 		p.setup.failures = max(p.setup.failures, setupPatience+1)
 	}
 	log := zerolog.Ctx(ctx).With().Stringer("user_id", p.user).Int("failures", p.setup.failures).Logger()
