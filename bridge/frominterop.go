@@ -42,6 +42,8 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 		return c.pass(ctx, evt.Contact, func() error { return c.handleIdentityChanged(ctx, evt) }, nil)
 	case *interop.ContactChanged:
 		return c.pass(ctx, evt.Contact, func() error { c.pictureChanged(ctx, evt.Contact); return nil }, nil)
+	case *interop.ContactReachable:
+		return c.reachable(ctx, evt.Contact)
 	case *interop.SendResult:
 		return c.sendResult(ctx, evt)
 	default:

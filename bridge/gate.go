@@ -80,15 +80,16 @@ func (c *Client) pass(ctx context.Context, jid types.JID, show func() error, kee
 }
 
 // contactOf loads what the user decided. A contact about whom nothing was decided but with whom there is a chat is an accepted
-// one: the chat is older than requests, or the user began it.
+// one: the chat is older than requests, or the user began it. So is one whom the user asked to turn third-party chats on.
 func (c *Client) contactOf(ctx context.Context, jid types.JID, key networkid.PortalKey) (*puppet.Contact, error) {
 	contact, err := c.contacts().Contact(ctx, jid)
 	if err != nil || contact.Request != puppet.NeverAsked {
 		return contact, err
 	}
-	room, err := c.room(ctx, key)
-	if err != nil || room == "" {
-		return contact, err
+	if !contact.Wished || c.setting(settingWrite) == writeNobody {
+		if room, err := c.room(ctx, key); err != nil || room == "" {
+			return contact, err
+		}
 	}
 	if _, err = c.contacts().SetRequest(ctx, jid, puppet.NeverAsked, puppet.Accepted); err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func (c *Client) keep(ctx context.Context, key networkid.PortalKey, evt interop.
 func (c *Client) mayAsk(ctx context.Context, contact *puppet.Contact) (bool, error) {
 	log := zerolog.Ctx(ctx)
 	switch who := c.setting(settingWrite); {
-	case who == writeContacts && !contact.Wished, who == writeNobody:
+	case who == writeContacts, who == writeNobody:
 		log.Debug().Msg("Dropped a message of someone new, as the user wants it")
 		return false, nil
 	}

@@ -50,7 +50,9 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, begin
 	c.reach(ctx)
 	contact, err := c.interop.Resolve(ctx, identifier)
 	if err == nil && !contact.Reachable {
-		err = interop.ErrNotReachable
+		if err = interop.ErrNotReachable; begin {
+			err = c.reachOut(ctx, contact.JID)
+		}
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Info().Err(err).Msg("A contact cannot be reached")
@@ -91,7 +93,10 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 	if err != nil || c.gatekeeper == nil || gatekeeper != c.gatekeeper.ID {
 		return nil, bridgev2.ErrResolveIdentifierTryNext
 	}
-	if err = c.checkReachable(ctx, jid); err != nil {
+	if err = c.checkReachable(ctx, jid); errors.Is(err, interop.ErrNotReachable) {
+		err = c.reachOut(ctx, jid)
+	}
+	if err != nil {
 		if homeserver.InTransaction(ctx) {
 			c.network.tell(ctx, c.login.UserMXID, textResolveFailed(c.gatekeeperName(), err))
 		}
@@ -130,7 +135,7 @@ func resolveError(gatekeeper string, err error) error {
 		code, status = mautrix.MInvalidParam.ErrCode, http.StatusBadRequest
 	case errors.Is(err, interop.ErrUnknownContact):
 		code, status = mautrix.MNotFound.ErrCode, http.StatusNotFound
-	case errors.Is(err, interop.ErrNotReachable):
+	case errors.Is(err, interop.ErrNotReachable), errors.Is(err, errPinged), errors.Is(err, interop.ErrTooManyPings):
 		code, status = mautrix.MForbidden.ErrCode, http.StatusForbidden
 	}
 	return bridgev2.RespError{ErrCode: code, Err: textResolveFailed(gatekeeper, err), StatusCode: status}

@@ -197,6 +197,12 @@ func textResolveFailed(gatekeeper string, err error) string {
 		return fmt.Sprintf("Nobody on %s has this phone number.", gatekeeper)
 	case errors.Is(err, interop.ErrNotReachable):
 		return fmt.Sprintf("This person is on %s but does not accept third-party chats. They can turn them on in its settings.", gatekeeper)
+	case errors.Is(err, errPinged):
+		return fmt.Sprintf("This person is on %s but has third-party chats off. I have asked them to turn them on. When they do, the chat opens by "+
+			"itself and I tell you; there is nothing that you have to do.", gatekeeper)
+	case errors.Is(err, interop.ErrTooManyPings):
+		return fmt.Sprintf("This person is on %s but has third-party chats off. They are not asked again now, so that nobody is pestered: one person "+
+			"can be asked once in %d days, and you can ask %d people in a day. They can turn them on in its settings.", gatekeeper, pingPauseDays, pingsPerDay)
 	case errors.Is(err, interop.ErrNotConnected):
 		return fmt.Sprintf("%s cannot be reached at the moment. Please try again in a minute.", gatekeeper)
 	default:

@@ -38,6 +38,7 @@ func (s *Server) controlHandler() http.Handler {
 		"DELETE /accounts/{account}/devices/{number}": s.controlRemoveDevice,
 		"PUT /accounts/{account}/picture":             s.controlSetPicture,
 		"DELETE /accounts/{account}/picture":          s.controlRemovePicture,
+		"GET /accounts/{account}/pings":               s.controlPings,
 		"GET /interop":                                s.controlListInterop,
 		"GET /saw":                                    s.controlSaw,
 		"POST /faults/drop":                           s.controlDrop,

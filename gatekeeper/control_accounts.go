@@ -132,6 +132,9 @@ func (s *Server) controlChangeAccount(r *http.Request) (any, error) {
 		err = s.state.SetThirdParty(r.Context(), found.JID, *request.ThirdParty)
 	}
 	s.directory.forget(found.JID)
+	if err == nil && request.ThirdParty != nil && *request.ThirdParty {
+		err = s.answerPings(r.Context(), found.JID)
+	}
 	if err != nil {
 		return nil, err
 	}

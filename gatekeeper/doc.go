@@ -29,6 +29,9 @@
 //	DELETE /accounts/{account}/devices/{number} removes it
 //	PUT    /accounts/{account}/picture          the body is the picture, up to 1 MiB; {"id"}
 //	DELETE /accounts/{account}/picture
+//	GET    /accounts/{account}/pings            {"pings": [{"from": user-visible identifier, "sent": unix seconds}]}: which partners'
+//	                                            users ask a WhatsApp user to turn third-party chats on, the newest first.
+//	                                            Turning them on, with PATCH, answers all of them
 //	DELETE /media                               forgets all uploaded files, as if they had expired; {"files": n}
 //	GET    /interop                             {"accounts": [partners' users]}
 //	POST   /push                                {"account", "times": 1} sends so many pushes for a partner's user, at once and whether
@@ -40,7 +43,7 @@
 //	                                            [types of ciphertexts], "size": bytes of ciphertext}; never content.
 //	                                            Kinds: "enlist", "enlist <reason>", "login", "login refused <code>",
 //	                                            "message", "message retry", "message refused", "receipt", "receipt read",
-//	                                            "receipt played", "receipt retry", "chatstate composing", "chatstate
+//	                                            "receipt played", "receipt retry", "ping", "chatstate composing", "chatstate
 //	                                            paused", "presence available", "iq <xmlns> <type>", "leave",
 //	                                            "unexpected ..." for what no handler knows. For files: "media upload",
 //	                                            "media download" of an uploaded one, "media partner download" of a

@@ -29,7 +29,7 @@ var requests = map[string]request{
 	"w:m set":               (*session).handleMediaConn,
 	"w:m get":               (*session).handleMediaConn,
 	"abt get":               (*session).handleProps,
-	"interop set":           (*session).handleLeave,
+	"interop set":           (*session).handleInterop,
 }
 
 // handleIQ answers a request, one at a time for each client.

@@ -6,11 +6,20 @@ import (
 	"postern/gatekeeper/state"
 )
 
+// handleInterop is what only partners' users ask for.
+func (c *session) handleInterop(iq *waBinary.Node) ([]waBinary.Node, error) {
+	switch {
+	case !c.partner:
+		return nil, errBadRequest
+	case child(iq, "delete").Tag != "":
+		return c.handleLeave(iq)
+	default:
+		return c.handleReach(iq)
+	}
+}
+
 // handleLeave erases the account of a partner's user who leaves. The session ends after the answer.
 func (c *session) handleLeave(iq *waBinary.Node) ([]waBinary.Node, error) {
-	if !c.partner || child(iq, "delete").Tag == "" {
-		return nil, errBadRequest
-	}
 	if err := c.server.state.RemoveAccount(c.ctx, c.device); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ const (
 	codeNotAcceptable = 406
 	codeStaleDevices  = 409
 	codeTooLarge      = 413
+	codeTooMany       = 429
 	codeMalformed     = 479
 	codeInternal      = 500
 	codeUnsupported   = 501

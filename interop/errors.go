@@ -23,6 +23,8 @@ var (
 	ErrUnknownContact = errors.New("no such user at the gatekeeper")
 	// ErrNotReachable: the contact exists, but has third-party chats off or does not allow this partner.
 	ErrNotReachable = errors.New("contact does not accept third-party chats")
+	// ErrTooManyPings: this user, or this user for this contact, has to wait before the next ping.
+	ErrTooManyPings = errors.New("too many pings")
 	// ErrNotConnected: the request needs the chat channel, which is down.
 	ErrNotConnected = errors.New("chat channel is not connected")
 	// ErrTooLarge: a message or stanza is over the protocol's limit.

@@ -11,7 +11,7 @@ import (
 // Handler receives a client's events.
 //
 // Calls for one chat come one at a time and in the order of the chat channel; different chats run side by side.
-// For [Message], [Undecryptable] and [Receipt] a nil return means delivered: only then is the stanza acknowledged to
+// For [Message], [Undecryptable], [Receipt] and [ContactReachable] a nil return means delivered: only then is the stanza acknowledged to
 // the gatekeeper. On an error the client calls again, with backoff, until the handler succeeds or the client stops;
 // after a stop the gatekeeper delivers the stanza again. [IdentityChanged] is handed over again on an error too, since
 // it must not be missed and the message after it must wait. For all other events the error is logged only.
@@ -94,6 +94,12 @@ type ContactChanged struct {
 	Contact types.JID
 }
 
+// ContactReachable says that a contact who was asked with [Client.Ping] accepts third-party chats now. On an error it is handed
+// over again, like a message.
+type ContactReachable struct {
+	Contact types.JID
+}
+
 // SendResult is the fate of a message given to Send: accepted by the gatekeeper, or refused for good. It comes at least
 // once: again if the program ended before the end of the message was stored. It is in order with the chat's other events.
 type SendResult struct {
@@ -130,6 +136,7 @@ func (*Receipt) isEvent()          {}
 func (*ChatState) isEvent()        {}
 func (*IdentityChanged) isEvent()  {}
 func (*ContactChanged) isEvent()   {}
+func (*ContactReachable) isEvent() {}
 func (*SendResult) isEvent()       {}
 func (*Connected) isEvent()        {}
 func (*OfflineDelivered) isEvent() {}

@@ -27,6 +27,11 @@ func (c *connection) handleNotification(node *waBinary.Node) {
 		}
 	case "devices":
 		c.run.devices.forget(contact)
+	case "interop":
+		if child(node, "reachable") != nil && isContact(from) {
+			c.queueReachable(node, contact)
+			return
+		}
 	case "picture":
 		if isContact(from) {
 			event := &ContactChanged{Contact: contact}

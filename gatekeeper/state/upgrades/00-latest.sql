@@ -1,4 +1,4 @@
--- v0 -> v1: Latest schema
+-- v0 -> v2: Latest schema
 CREATE TABLE account (
 	jid             TEXT    NOT NULL PRIMARY KEY, -- 4915112345678@s.whatsapp.net or 1-10853634039893@interop
 	lid             TEXT    NOT NULL UNIQUE,      -- the LID that WhatsApp clients know the account by
@@ -80,6 +80,16 @@ CREATE TABLE picture (
 	id      TEXT NOT NULL,
 	content BLOB NOT NULL
 );
+
+-- Partners' users who ask WhatsApp users to turn third-party chats on.
+CREATE TABLE ping (
+	account TEXT    NOT NULL REFERENCES account (jid) ON DELETE CASCADE, -- who is asked
+	sender  TEXT    NOT NULL REFERENCES account (jid) ON DELETE CASCADE, -- who asks
+	sent    BIGINT  NOT NULL,                     -- unix seconds
+	waiting BOOLEAN NOT NULL,                     -- there is no answer yet
+	PRIMARY KEY (account, sender)
+) WITHOUT ROWID;
+CREATE INDEX ping_sender_idx ON ping (sender, sent);
 
 CREATE TABLE saw (
 	seq    INTEGER PRIMARY KEY AUTOINCREMENT,
