@@ -85,6 +85,20 @@ func (s *Server) SetThirdParty(ctx context.Context, phone string, on bool) error
 	return s.ask(ctx, http.MethodPatch, accountPath(phone), map[string]any{"third_party": on}, nil)
 }
 
+// Pings returns which partners' users ask a WhatsApp user to turn third-party chats on, by their Matrix IDs.
+func (s *Server) Pings(ctx context.Context, phone string) (from []string, err error) {
+	var list struct {
+		Pings []struct {
+			From string `json:"from"`
+		} `json:"pings"`
+	}
+	err = s.ask(ctx, http.MethodGet, accountPath(phone)+"/pings", nil, &list)
+	for _, ping := range list.Pings {
+		from = append(from, ping.From)
+	}
+	return from, err
+}
+
 // SetPicture gives a WhatsApp user a profile picture.
 func (s *Server) SetPicture(ctx context.Context, phone string, picture []byte) error {
 	return s.ask(ctx, http.MethodPut, accountPath(phone)+"/picture", picture, nil)
