@@ -14,6 +14,7 @@ import (
 	"postern/bridge/records"
 	"postern/database"
 	"postern/portal"
+	"postern/puppet"
 )
 
 // exportFormat goes up when the meaning of a field changes.
@@ -58,6 +59,10 @@ type exportEnlistment struct {
 	// Unfetched those of messages whose file could not be had.
 	Waiting   []exportWaiting `json:"messages_not_sent_yet"`
 	Unfetched []string        `json:"messages_without_their_file"`
+	// Kept names messages of contacts who were not accepted, which are stored encrypted.
+	Kept     []string          `json:"messages_of_requests"`
+	Contacts []exportContact   `json:"contacts"`
+	Settings map[string]string `json:"settings"`
 }
 
 type exportConsent struct {
@@ -66,6 +71,21 @@ type exportConsent struct {
 	Withdrawn *time.Time `json:"withdrawn,omitempty"`
 	Text      string     `json:"text"`
 }
+
+// exportContact is what the user decided about a contact.
+type exportContact struct {
+	Contact string     `json:"contact"`
+	Request string     `json:"request,omitempty"`
+	Asked   *time.Time `json:"asked,omitempty"`
+	// Missed is how many messages were not kept while the contact asked.
+	Missed int `json:"messages_not_kept,omitempty"`
+	// Pinged is when the user last asked the contact to turn third-party chats on.
+	Pinged  *time.Time `json:"pinged,omitempty"`
+	Blocked bool       `json:"blocked,omitempty"`
+}
+
+// requestNames are for people.
+var requestNames = map[puppet.Request]string{puppet.Asks: "asks", puppet.Accepted: "accepted", puppet.Declined: "declined"}
 
 type exportWaiting struct {
 	ID   string `json:"id"`
@@ -157,7 +177,8 @@ func (d *dataOf) enlistment(ctx context.Context, enlistment *database.Enlistment
 			Version: enlistment.ConsentVersion, At: enlistment.ConsentAt.UTC(),
 			Text: consent.Text(consent.Enlist, enlistment.ConsentVersion, values),
 		},
-		Waiting: []exportWaiting{}, Unfetched: []string{},
+		Waiting: []exportWaiting{}, Unfetched: []string{}, Kept: []string{}, Contacts: []exportContact{},
+		Settings: exportSettings(enlistment),
 	}
 	if !enlistment.JID.IsEmpty() {
 		result.Account = enlistment.JID.String()
@@ -181,7 +202,38 @@ func (d *dataOf) enlistment(ctx context.Context, enlistment *database.Enlistment
 	if err == nil && unfetched != nil {
 		result.Unfetched = unfetched
 	}
-	return result, err
+	if err != nil {
+		return result, err
+	}
+	return result, d.decisions(ctx, enlistment.Account, &result)
+}
+
+// decisions adds what the user decided about contacts, and what waits for a decision.
+func (d *dataOf) decisions(ctx context.Context, account database.AccountID, result *exportEnlistment) error {
+	kept, err := d.database.Kept(account).IDs(ctx, maxExported)
+	if err != nil {
+		return err
+	}
+	result.Kept = append(result.Kept, kept...)
+	contacts, err := d.database.Contacts(account).All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, contact := range contacts {
+		result.Contacts = append(result.Contacts, exportContact{
+			Contact: contact.JID.String(), Request: requestNames[contact.Request], Asked: timeOf(contact.Asked),
+			Missed: contact.Missed, Pinged: timeOf(contact.Pinged), Blocked: contact.Blocked,
+		})
+	}
+	return nil
+}
+
+func timeOf(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
 }
 
 // maxExported bounds the messages on their way that an export lists, of each kind.

@@ -117,10 +117,26 @@ func (s *scene) talk(ctx context.Context) error {
 	return s.aliceSays(ctx, "**Nobody.** Only my server's bridge can, because it has to encrypt it again.")
 }
 
-// callIn is a message from someone Alice never wrote to.
+// callIn is a message from someone Alice never wrote to. She sees who it is, and reads it after she has accepted.
 func (s *scene) callIn(ctx context.Context) error {
-	s.view.title("Carol writes first: the chat appears by itself")
-	return s.contactSays(ctx, s.carol, "", "Hi Alice, Bob gave me your address.")
+	s.view.title("Carol writes first: Alice is asked before she sees anything")
+	mark, words := s.alice.Mark(), "Hi Alice, Bob gave me your address."
+	if err := s.contactWrites(ctx, s.carol, words); err != nil {
+		return err
+	}
+	name, err := s.alice.WaitAfter(ctx, mark, "invitation", func(evt *event.Event) bool {
+		_, ok := evt.Content.Parsed.(*event.RoomNameEventContent)
+		return ok && evt.Mautrix.EventSource&event.SourceInvite != 0
+	})
+	if err != nil {
+		return err
+	}
+	s.view.left("Alice is invited by", name.Content.AsRoomName().Name)
+	if err = s.alice.Join(ctx, name.RoomID); err != nil {
+		return err
+	}
+	s.view.left("Alice", "joins, which accepts it")
+	return s.aliceReceives(ctx, mark, s.carol, name.RoomID, words)
 }
 
 // aliceSays sends, waits until all of Bob's devices have it, and shows what the servers saw.
@@ -171,6 +187,14 @@ func (s *scene) bobReads(ctx context.Context, heard *events.Message, sent id.Eve
 // contactSays sends, waits until Alice has it, and shows what the servers saw. An empty room is any.
 func (s *scene) contactSays(ctx context.Context, contact *stack.Contact, room id.RoomID, words string) error {
 	mark := s.alice.Mark()
+	if err := s.contactWrites(ctx, contact, words); err != nil {
+		return err
+	}
+	return s.aliceReceives(ctx, mark, contact, room, words)
+}
+
+// contactWrites sends and shows what the gatekeeper saw.
+func (s *scene) contactWrites(ctx context.Context, contact *stack.Contact, words string) error {
 	sent, err := contact.Device().SendText(ctx, s.alice.Address, words)
 	if err != nil {
 		return err
@@ -180,6 +204,11 @@ func (s *scene) contactSays(ctx context.Context, contact *stack.Contact, room id
 		return err
 	}
 	s.view.right(contact.Name, words, atGatekeeper)
+	return nil
+}
+
+// aliceReceives waits until Alice has a contact's words, and shows what the homeserver saw.
+func (s *scene) aliceReceives(ctx context.Context, mark record.Mark, contact *stack.Contact, room id.RoomID, words string) error {
 	fromContact := matrixuser.MessageIn(room, "", strings.Trim(strings.Fields(words)[0], "*,!"))
 	received, err := s.alice.WaitAfter(ctx, mark, "message of "+contact.Name, func(evt *event.Event) bool {
 		return evt.Sender != s.alice.ID() && fromContact(evt)
