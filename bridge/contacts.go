@@ -54,7 +54,11 @@ func (c *Client) addPicture(ctx context.Context, profile *puppet.Profile) {
 }
 
 func (c *Client) fetchPicture(ctx context.Context, picture *interop.Picture) ([]byte, error) {
-	return c.network.pictures.fetch(ctx, c.gatekeeper, picture)
+	data, err := c.network.pictures.fetch(ctx, c.gatekeeper, picture)
+	if err != nil {
+		return nil, err
+	}
+	return data, checkPicture(data)
 }
 
 // introduce gives a contact whose first message this is a name and a picture before the message is shown. For all other

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"syscall"
 
+	"postern/bridge/preview"
 	"postern/interop"
 	"postern/puppet"
 )
@@ -73,6 +74,18 @@ func (l *pictureLoader) fetch(ctx context.Context, gatekeeper *interop.Gatekeepe
 		return nil, fmt.Errorf("the picture's server answered with status %d", response.StatusCode)
 	}
 	return io.ReadAll(io.LimitReader(response.Body, puppet.MaxPictureSize+1))
+}
+
+// maxPictureSide is how wide and high a profile picture may be, in pixels. WhatsApp's have 640.
+const maxPictureSide = 2048
+
+// checkPicture refuses what takes far more memory to show than to send: every client in every room decodes it.
+func checkPicture(data []byte) error {
+	format := preview.Sniff(data)
+	if format.Width == 0 || format.Height == 0 || format.Width > maxPictureSide || format.Height > maxPictureSide {
+		return fmt.Errorf("%w: %d by %d pixels", puppet.ErrPicture, format.Width, format.Height)
+	}
+	return nil
 }
 
 func (l *pictureLoader) client(ctx context.Context, gatekeeper *interop.Gatekeeper, request *http.Request) (*http.Client, error) {

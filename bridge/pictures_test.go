@@ -2,7 +2,9 @@ package bridge_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -12,6 +14,7 @@ import (
 
 	"postern/bridge"
 	"postern/interop"
+	"postern/puppet"
 )
 
 func gatekeeperAt(t *testing.T, chat string) *interop.Gatekeeper {
@@ -64,6 +67,31 @@ func TestPicturesAreLoadedFromTheGatekeepersKindOfPlaceOnly(t *testing.T) {
 				t.Errorf("the server was asked %d times, want %d", asked, test.asked)
 			}
 		})
+	}
+}
+
+// TestAProfilePictureThatIsABombIsRefused: by what its header says, before anybody decodes it.
+func TestAProfilePictureThatIsABombIsRefused(t *testing.T) {
+	// The sizes stand behind the PNG's signature and the name of its first block, whose checksum follows.
+	sized := func(width, height uint32) []byte {
+		data := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"), binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)...)
+		data = append(data, 8, 2, 0, 0, 0)
+		return binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(data[12:]))
+	}
+	for name, test := range map[string]struct {
+		data []byte
+		fine bool
+	}{
+		"as WhatsApp makes them": {sized(640, 640), true},
+		"wide":                   {sized(50_000, 1), false},
+		"50,000 a side":          {sized(50_000, 50_000), false},
+		"nothing to be measured": {[]byte("\x89PNG\r\n\x1a\n"), false},
+		"no picture":             {[]byte("<html>"), false},
+		"empty":                  {nil, false},
+	} {
+		if err := bridge.CheckPicture(test.data); (err == nil) != test.fine || !test.fine && !errors.Is(err, puppet.ErrPicture) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
