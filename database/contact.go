@@ -101,6 +101,24 @@ func (c *Contacts) Grant(ctx context.Context, jid types.JID) (bool, error) {
 	return changed > 0, err
 }
 
+// IsHeld implements interop.HoldStore with one query.
+func (s *AccountStore) IsHeld(ctx context.Context, jid types.JID) (held bool, err error) {
+	err = s.db.QueryRow(ctx, "SELECT held FROM postern_contact WHERE account = $1 AND contact = $2", s.account, formatJID(jid.ToNonAD())).
+		Scan(&held)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("failed to look whether a contact is held: %w", err)
+	}
+	return held, nil
+}
+
+// SetHeld implements interop.HoldStore with one query.
+func (s *AccountStore) SetHeld(ctx context.Context, jid types.JID, held bool) error {
+	return s.exec(ctx, "hold a contact", `
+		INSERT INTO postern_contact (account, contact, held) VALUES ($1, $2, $3)
+		ON CONFLICT (account, contact) DO UPDATE SET held = excluded.held`,
+		s.account, formatJID(jid.ToNonAD()), held)
+}
+
 func scanContact(row dbutil.Scannable) (*puppet.Contact, error) {
 	var contact puppet.Contact
 	var jid string

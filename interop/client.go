@@ -37,6 +37,10 @@ type Options struct {
 	// after any other the chat waits and Complete is called again, without end. It may also be called again for a draft that
 	// it completed if the program ended before that was stored. nil without drafts.
 	Complete func(ctx context.Context, draft Draft) (*waE2E.Message, error)
+	// HoldOnNewKey tells whether messages to a contact whose identity key changes wait until [Client.Agree]. It is called within
+	// a transaction of the store, and should do no more than look into the same database. nil is never. What is held
+	// already stays so.
+	HoldOnNewKey func(ctx context.Context) (bool, error)
 	// ReadReceipts is asked at every login whether this user sends read receipts, which the gatekeeper is told. nil is no.
 	ReadReceipts func() bool
 	// Observe is called at every incident, often, from any goroutine, with locks held: it must only count. nil without.
@@ -84,10 +88,12 @@ func NewClient(options Options) *Client {
 		Str("gatekeeper", options.Gatekeeper.ID).
 		Str("account", wire.FormatJID(options.Account.JID)).
 		Logger()
-	return &Client{
+	client := &Client{
 		options:  options,
 		sessions: newSessions(options.Store, newLocalIdentity(&options.Account.Keys)),
 	}
+	client.sessions.holdOnNewKey = options.HoldOnNewKey
+	return client
 }
 
 // Start connects and returns at once; what happens is told to the handler. Starting a started client does nothing. A

@@ -125,6 +125,11 @@ func (s *sessions) learnIdentity(ctx context.Context, remote Address, step *sign
 	} else if err = s.store.SaveIdentity(ctx, remote, *step.remote); err != nil {
 		return false, fmt.Errorf("failed to store the identity key: %w", err)
 	}
+	if found {
+		if err = s.distrust(ctx, remote.JID()); err != nil {
+			return false, err
+		}
+	}
 	return found, nil
 }
 

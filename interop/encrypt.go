@@ -16,7 +16,7 @@ type encrypted struct {
 	ciphertext []byte
 }
 
-// plainMessage is a message to encrypt for several devices.
+// plainMessage is a message to encrypt for several devices of one contact.
 type plainMessage struct {
 	// plaintext is not padded yet.
 	plaintext []byte
@@ -27,6 +27,8 @@ type plainMessage struct {
 type encryption struct {
 	// messages holds, for each message, its ciphertexts: one for every device that has a session.
 	messages [][]encrypted
+	// held tells, for each contact with a message, whether nothing was encrypted because the user has to agree to a new key.
+	held map[types.JID]bool
 	// changed are the devices whose identity key is not the one known before.
 	changed []types.JID
 	// refused are the devices whose bundle could not be used, with the reason.
@@ -60,7 +62,8 @@ func (s *sessions) usable(ctx context.Context, address Address) (bool, error) {
 // encrypt makes the ciphertexts of messages, in their order, for all their devices. First it starts sessions from the
 // bundles: a bundle is used only if there is no session, or if replace says that the bundle is newer than the session.
 // All steps of all sessions are stored in one transaction: only after it may a ciphertext leave, and if it fails no
-// message key was used, since none left. Devices without a session are left out.
+// message key was used, since none left. Devices without a session are left out. For a contact that is held, now or because
+// of a key that a bundle had, the sessions are started and nothing is encrypted.
 func (s *sessions) encrypt(ctx context.Context, messages []plainMessage, bundles map[types.JID]*preKeyBundle, replace bool) (result encryption, err error) {
 	var addresses []Address
 	for _, message := range messages {
@@ -72,26 +75,13 @@ func (s *sessions) encrypt(ctx context.Context, messages []plainMessage, bundles
 	defer held.release()
 	err = s.store.Atomically(ctx, func(ctx context.Context) error {
 		result = encryption{messages: make([][]encrypted, len(messages))}
-		steps := make(map[Address]*signalStep, len(held.entries))
+		steps, err := s.prepareAll(ctx, held, messages, bundles, replace, &result)
+		if err != nil {
+			return err
+		}
 		for i, message := range messages {
-			for _, device := range message.devices {
-				address := AddressOf(device)
-				step, known := steps[address]
-				if !known {
-					var err error
-					if step, err = s.prepare(ctx, held, device, bundles[device], replace, &result); err != nil {
-						return err
-					}
-					steps[address] = step
-				}
-				if step == nil {
-					continue
-				}
-				kind, ciphertext, err := step.encrypt(ctx, pad(message.plaintext))
-				if err != nil {
-					return err
-				}
-				result.messages[i] = append(result.messages[i], encrypted{device: device, kind: kind, ciphertext: ciphertext})
+			if result.messages[i], err = s.encryptFor(ctx, message, steps, &result); err != nil {
+				return err
 			}
 		}
 		for address, step := range steps {
@@ -108,6 +98,48 @@ func (s *sessions) encrypt(ctx context.Context, messages []plainMessage, bundles
 		return encryption{}, &storeError{err}
 	}
 	return result, nil
+}
+
+// prepareAll prepares the sessions with all devices that messages are for.
+func (s *sessions) prepareAll(
+	ctx context.Context, held *heldSessions, messages []plainMessage, bundles map[types.JID]*preKeyBundle, replace bool, result *encryption,
+) (map[Address]*signalStep, error) {
+	steps := make(map[Address]*signalStep, len(held.entries))
+	for _, message := range messages {
+		for _, device := range message.devices {
+			address := AddressOf(device)
+			if _, known := steps[address]; known {
+				continue
+			}
+			step, err := s.prepare(ctx, held, device, bundles[device], replace, result)
+			if err != nil {
+				return nil, err
+			}
+			steps[address] = step
+		}
+	}
+	return steps, nil
+}
+
+// encryptFor makes the ciphertexts of one message, none if its contact is held.
+func (s *sessions) encryptFor(
+	ctx context.Context, message plainMessage, steps map[Address]*signalStep, result *encryption,
+) (ciphertexts []encrypted, err error) {
+	for _, device := range message.devices {
+		if waits, err := result.isHeld(ctx, s.store, device.ToNonAD()); err != nil || waits {
+			return nil, err
+		}
+		step := steps[AddressOf(device)]
+		if step == nil {
+			continue
+		}
+		kind, ciphertext, err := step.encrypt(ctx, pad(message.plaintext))
+		if err != nil {
+			return nil, err
+		}
+		ciphertexts = append(ciphertexts, encrypted{device: device, kind: kind, ciphertext: ciphertext})
+	}
+	return ciphertexts, nil
 }
 
 // prepare loads a device's session or starts one from its bundle. The step is nil if there is neither.

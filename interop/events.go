@@ -114,6 +114,14 @@ type SendResult struct {
 	Err error
 }
 
+// HeldBack says that a message given to Send waits until the user agrees to the contact's new identity key; see [Client.Agree].
+// It comes after the [IdentityChanged], once for each message, and again after a restart.
+type HeldBack struct {
+	ID   types.MessageID
+	Chat types.JID
+	Ref  string
+}
+
 // Connected says that the login succeeded and the chat channel is up.
 type Connected struct{}
 
@@ -138,6 +146,7 @@ func (*IdentityChanged) isEvent()  {}
 func (*ContactChanged) isEvent()   {}
 func (*ContactReachable) isEvent() {}
 func (*SendResult) isEvent()       {}
+func (*HeldBack) isEvent()         {}
 func (*Connected) isEvent()        {}
 func (*OfflineDelivered) isEvent() {}
 func (*Disconnected) isEvent()     {}

@@ -6,18 +6,18 @@ import (
 )
 
 // IsIdle tells whether a stop now would interrupt nothing: the channel is up, what follows a login is done, everything that
-// waited in the mailbox was handled, nothing is on its way in either direction, and no message waits in the outbox. While the
+// waited in the mailbox was handled, nothing is on its way in either direction, and no message waits in the outbox but for the user. While the
 // channel is down a client is not idle: it was started for something. It costs a query if all else is so.
 func (c *Client) IsIdle(ctx context.Context) (bool, error) {
 	connection := c.connected()
 	if connection == nil || !connection.run.isIdle(connection) {
 		return false, nil
 	}
-	waiting, err := c.options.Store.PendingMessages(ctx, 0, 1)
+	done, err := c.onlyHeld(ctx)
 	if err != nil {
 		return false, fmt.Errorf("failed to look for messages that wait: %w", err)
 	}
-	return len(waiting) == 0, nil
+	return done, nil
 }
 
 // Rest is Stop for a client that IsIdle just found idle. more is true if anything came from the gatekeeper since then: it may

@@ -44,6 +44,8 @@ type outbox struct {
 	unacked int
 	// holds are the chats that have to wait, or that did not succeed since they had to.
 	holds map[types.JID]*hold
+	// asked are the held contacts that asked for a message again.
+	asked map[types.JID]bool
 	// drafts are the Seqs of the drafts that are being completed, at most one of each chat.
 	drafts map[types.JID]int64
 	// pause runs while the store is in trouble, which makes all chats wait.
@@ -78,8 +80,11 @@ type hold struct {
 	// waiting is set until the pause has passed. The chat also waits for the acks of what is on the wire already, since
 	// any of these may be refused too.
 	waiting bool
-	timer   Timer
-	backoff backoff
+	// untrusted: it does not wait for a time, but for the user; see holdBack. told is the Seq up to which messages were told of.
+	untrusted bool
+	told      int64
+	timer     Timer
+	backoff   backoff
 	// tries counts, by message, how often it was refused.
 	tries map[types.MessageID]int
 }
@@ -205,14 +210,7 @@ func (o *outbox) holdChat(chat types.JID, id types.MessageID, seq int64) (tries 
 
 func (o *outbox) holdChatLocked(chat types.JID, id types.MessageID, seq int64) (tries int) {
 	delete(o.tracked, id)
-	held := o.holds[chat]
-	if held == nil {
-		held = &hold{backoff: o.run.newBackoff(holdMin, holdMax), tries: make(map[types.MessageID]int)}
-		if o.holds == nil {
-			o.holds = make(map[types.JID]*hold)
-		}
-		o.holds[chat] = held
-	}
+	held := o.holdOf(chat)
 	held.tries[id]++
 	if held.active {
 		held.first = min(held.first, seq)
@@ -228,6 +226,19 @@ func (o *outbox) holdChatLocked(chat types.JID, id types.MessageID, seq int64) (
 		})
 	}
 	return held.tries[id]
+}
+
+// holdOf returns what is noted of a chat. Callers hold mu.
+func (o *outbox) holdOf(chat types.JID) *hold {
+	held := o.holds[chat]
+	if held == nil {
+		held = &hold{backoff: o.run.newBackoff(holdMin, holdMax), tries: make(map[types.MessageID]int)}
+		if o.holds == nil {
+			o.holds = make(map[types.JID]*hold)
+		}
+		o.holds[chat] = held
+	}
+	return held
 }
 
 // isHeld tells whether a chat has to wait, and notes that this message does too. Callers hold mu.
@@ -257,7 +268,7 @@ func (o *outbox) releaseIfReady(chat types.JID) {
 
 // releaseLocked lets a chat go on from the first message that had to wait. Callers hold mu.
 func (o *outbox) releaseLocked(held *hold) {
-	held.active, held.waiting = false, false
+	held.active, held.waiting, held.untrusted = false, false, false
 	if held.timer != nil {
 		held.timer.Stop()
 	}

@@ -107,6 +107,10 @@ func (c *connection) settleRetry(node *waBinary.Node) bool {
 		} else if c.ended() != nil || c.run.isEnding() {
 			return false
 		}
+		if errors.Is(err, errHeldBack) {
+			c.run.outbox.noteAsked(jidAttr(node, "from").ToNonAD())
+			return false
+		}
 		final := isFinalForRetry(err)
 		c.run.log.Warn().Err(err).Str("message_id", cut(attr(node, "id"), maxMessageID)).Bool("final", final).
 			Stringer("device", AddressOf(jidAttr(node, "from"))).Msg("Message was not sent again")
@@ -165,10 +169,13 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 		return err
 	} else if err = result.refused[device]; err != nil {
 		return err
+	}
+	r.reportIdentities(result.changed)
+	if result.held[device.ToNonAD()] {
+		return errHeldBack
 	} else if len(result.messages[0]) == 0 {
 		return errNoKeys
 	}
-	r.reportIdentities(result.changed)
 	kind := kindOf(message.Plaintext)
 	enc := encNode(result.messages[0][0], kind)
 	enc.Attrs["count"] = max(1, count)

@@ -47,6 +47,12 @@ func (o *outbox) work() {
 // take moves the cursor over the messages that were loaded, starts to complete drafts among them and returns those to be
 // sent now. more is false if there is nothing left to look at, in which case the sender counts as ended.
 func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, more bool) {
+	var heldBack []Outgoing
+	defer func() {
+		for _, message := range heldBack {
+			o.tellHeldBack(&message)
+		}
+	}()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(pending) == 0 {
@@ -61,7 +67,12 @@ func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, mo
 	}
 	for _, message := range pending {
 		switch {
-		case o.tracked[message.ID] != nil || o.isHeld(message.Chat, message.Seq) || o.waitsForDraft(&message):
+		case o.tracked[message.ID] != nil:
+		case o.isHeld(message.Chat, message.Seq):
+			if o.holds[message.Chat].mustTell(&message) {
+				heldBack = append(heldBack, message)
+			}
+		case o.waitsForDraft(&message):
 		case !message.Draft:
 			batch = append(batch, message)
 		case o.setBacks == setBacks: // else it may have been completed since it was loaded, and is loaded again
@@ -104,7 +115,16 @@ func (o *outbox) send(connection *connection, setBacks uint64, batch []Outgoing)
 		o.run.log.Warn().Err(reason).Stringer("device", AddressOf(device)).Msg("Prekeys of the device cannot be used")
 	}
 	o.run.reportIdentities(result.changed)
-	o.write(connection, setBacks, ready, result.messages)
+	var free []Outgoing
+	var ciphertexts [][]encrypted
+	for i, message := range ready {
+		if result.held[message.Chat] {
+			o.holdBack(&message)
+		} else {
+			free, ciphertexts = append(free, message), append(ciphertexts, result.messages[i])
+		}
+	}
+	o.write(connection, setBacks, free, ciphertexts)
 }
 
 // encrypt makes the ciphertexts for all devices, after fetching the prekeys of those that have no session.

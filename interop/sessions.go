@@ -22,6 +22,8 @@ const maxCachedSessions = 32
 type sessions struct {
 	store Store
 	local *localIdentity
+	// holdOnNewKey is Options.HoldOnNewKey.
+	holdOnNewKey func(ctx context.Context) (bool, error)
 
 	mu      sync.Mutex
 	entries map[Address]*sessionEntry // nil until first used

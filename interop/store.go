@@ -17,6 +17,7 @@ type Store interface {
 
 	SessionStore
 	PreKeyStore
+	HoldStore
 	Outbox
 	Inbox
 }
@@ -59,6 +60,13 @@ type SessionStore interface {
 	SetIdentityTold(ctx context.Context, address Address, told bool) error
 	// UntoldIdentities returns the devices whose key the user does not know of, in no order.
 	UntoldIdentities(ctx context.Context) ([]Address, error)
+}
+
+// HoldStore keeps for which contacts messages wait until the user agrees to a new identity key. A contact's device is ignored.
+type HoldStore interface {
+	// IsHeld is false for a contact that SetHeld was never called for.
+	IsHeld(ctx context.Context, contact types.JID) (bool, error)
+	SetHeld(ctx context.Context, contact types.JID, held bool) error
 }
 
 // PreKeyStore keeps our own prekeys, private parts included.

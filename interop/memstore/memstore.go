@@ -22,6 +22,8 @@ type Store struct {
 	identities map[interop.Address][32]byte
 	untold     map[interop.Address]struct{} // identities that the user does not know of
 
+	held map[types.JID]bool // contacts whose messages wait
+
 	preKeys       map[uint32]preKey
 	lastPreKeyID  uint32
 	signedPreKeys map[uint32]interop.SignedPreKey
@@ -47,6 +49,7 @@ func NewWithClock(now func() time.Time) *Store {
 		sessions:      make(map[interop.Address][]byte),
 		identities:    make(map[interop.Address][32]byte),
 		untold:        make(map[interop.Address]struct{}),
+		held:          make(map[types.JID]bool),
 		preKeys:       make(map[uint32]preKey),
 		signedPreKeys: make(map[uint32]interop.SignedPreKey),
 		outbox:        make(map[types.MessageID]*interop.Outgoing),

@@ -23,6 +23,7 @@ func Run(t *testing.T, factory func(t *testing.T) interop.Store) {
 	}{
 		{"Transactions", transactionTests},
 		{"Sessions", sessionTests},
+		{"Holds", holdTests},
 		{"PreKeys", preKeyTests},
 		{"SignedPreKeys", signedPreKeyTests},
 		{"Outbox", outboxTests},

@@ -31,6 +31,7 @@ func touchEverything(ctx context.Context, store interop.Store) error {
 	return errors.Join(
 		store.SaveSession(ctx, phone, []byte("new")),
 		store.SaveIdentity(ctx, phone, [32]byte{2}),
+		store.SetHeld(ctx, phone.JID(), true),
 		store.RemovePreKey(ctx, 1),
 		store.AddPreKeys(ctx, preKeys(2), false),
 		store.AddSignedPreKey(ctx, signedPreKey(2, moment)),
@@ -66,15 +67,15 @@ func describe(t *testing.T, store interop.Store) string {
 	for _, waiting := range value[[]interop.Outgoing](t)(store.PendingMessages(ctx, 0, 9)) {
 		pending = append(pending, waiting.ID)
 	}
-	return fmt.Sprintf("session %s, identity %d, prekey 1 %t, last prekey %d, signed prekey %d, pending %v, inbox %q %q %t",
-		value[[]byte](t)(store.LoadSession(ctx, phone)), identity[0],
+	return fmt.Sprintf("session %s, identity %d, held %t, prekey 1 %t, last prekey %d, signed prekey %d, pending %v, inbox %q %q %t",
+		value[[]byte](t)(store.LoadSession(ctx, phone)), identity[0], value[bool](t)(store.IsHeld(ctx, phone.JID())),
 		value[*interop.PreKey](t)(store.LoadPreKey(ctx, 1)) != nil, value[uint32](t)(store.LastPreKeyID(ctx)),
 		value[*interop.SignedPreKey](t)(store.LoadSignedPreKey(ctx, 0)).ID, pending, first, second, secondFound)
 }
 
 const (
-	stateBefore = `session old, identity 1, prekey 1 true, last prekey 1, signed prekey 1, pending [OLD], inbox "first" "" false`
-	stateAfter  = `session new, identity 2, prekey 1 false, last prekey 2, signed prekey 2, pending [NEW], inbox "" "second" true`
+	stateBefore = `session old, identity 1, held false, prekey 1 true, last prekey 1, signed prekey 1, pending [OLD], inbox "first" "" false`
+	stateAfter  = `session new, identity 2, held true, prekey 1 false, last prekey 2, signed prekey 2, pending [NEW], inbox "" "second" true`
 )
 
 func testCommit(t *testing.T, store interop.Store) {
