@@ -64,7 +64,7 @@ func verdict(reason error) (final error, permanent bool) {
 	switch {
 	case errors.Is(reason, errNoDevices):
 		return fmt.Errorf("%w: %w", ErrUnknownContact, reason), false
-	case errors.Is(reason, errNoKeys):
+	case errors.Is(reason, ErrNoKeys):
 		return fmt.Errorf("%w: %w", ErrNotReachable, reason), false
 	case !errors.As(reason, &refusal):
 		return reason, false
@@ -90,5 +90,5 @@ func isOfMessage(reason error) bool {
 	if errors.As(reason, &refusal) {
 		return refusal.Code == ackStaleDevices
 	}
-	return errors.Is(reason, errNoDevices) || errors.Is(reason, errNoKeys)
+	return errors.Is(reason, errNoDevices) || errors.Is(reason, ErrNoKeys)
 }

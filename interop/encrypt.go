@@ -84,20 +84,67 @@ func (s *sessions) encrypt(ctx context.Context, messages []plainMessage, bundles
 				return err
 			}
 		}
-		for address, step := range steps {
-			if step != nil {
-				if err := held.save(ctx, address, step.record); err != nil {
-					return err
-				}
+		if replace {
+			if err = held.dropHeld(ctx, steps, &result); err != nil {
+				return err
 			}
 		}
-		return nil
+		return held.saveAll(ctx, steps)
 	})
 	if err != nil {
 		held.forget()
 		return encryption{}, &storeError{err}
 	}
 	return result, nil
+}
+
+// start begins sessions with devices from their bundles, where there are none, without sending anything.
+func (s *sessions) start(ctx context.Context, devices []types.JID, bundles map[types.JID]*preKeyBundle) (result encryption, err error) {
+	addresses := make([]Address, len(devices))
+	for i, device := range devices {
+		addresses[i] = AddressOf(device)
+	}
+	held := s.hold(addresses...)
+	defer held.release()
+	err = s.store.Atomically(ctx, func(ctx context.Context) error {
+		result = encryption{}
+		steps, err := s.prepareAll(ctx, held, []plainMessage{{devices: devices}}, bundles, false, &result)
+		if err != nil {
+			return err
+		}
+		return held.saveAll(ctx, steps)
+	})
+	if err != nil {
+		held.forget()
+		return encryption{}, &storeError{err}
+	}
+	return result, nil
+}
+
+// dropHeld deletes the sessions of held contacts, those that came out of replacing too: the keys that they were made from come
+// again with the contact's next request, and can be used only once.
+func (h *heldSessions) dropHeld(ctx context.Context, steps map[Address]*signalStep, result *encryption) error {
+	for address, step := range steps {
+		if step != nil && result.held[address.JID().ToNonAD()] {
+			if err := h.delete(ctx, address); err != nil {
+				return err
+			}
+			delete(steps, address)
+		}
+	}
+	return nil
+}
+
+// saveAll is save for all steps that there are.
+func (h *heldSessions) saveAll(ctx context.Context, steps map[Address]*signalStep) error {
+	for address, step := range steps {
+		if step != nil {
+			if err := h.save(ctx, address, step.record); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // prepareAll prepares the sessions with all devices that messages are for.

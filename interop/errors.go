@@ -25,6 +25,8 @@ var (
 	ErrNotReachable = errors.New("contact does not accept third-party chats")
 	// ErrTooManyPings: this user, or this user for this contact, has to wait before the next ping.
 	ErrTooManyPings = errors.New("too many pings")
+	// ErrNoKeys: the gatekeeper gives no keys of a contact that a message can be encrypted with.
+	ErrNoKeys = errors.New("no device of the contact can be encrypted for")
 	// ErrNotConnected: the request needs the chat channel, which is down.
 	ErrNotConnected = errors.New("chat channel is not connected")
 	// ErrTooLarge: a message or stanza is over the protocol's limit.

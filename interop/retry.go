@@ -129,7 +129,7 @@ func isFinalForRetry(reason error) bool {
 	if errors.As(reason, &refusal) {
 		return refusal.Code >= 400 && refusal.Code < 500
 	}
-	for _, final := range []error{errRetryUnknown, errRetryLimit, errBadBundle, errNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
+	for _, final := range []error{errRetryUnknown, errRetryLimit, errBadBundle, ErrNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
 		if errors.Is(reason, final) {
 			return true
 		}
@@ -174,7 +174,7 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	if result.held[device.ToNonAD()] {
 		return errHeldBack
 	} else if len(result.messages[0]) == 0 {
-		return errNoKeys
+		return ErrNoKeys
 	}
 	kind := kindOf(message.Plaintext)
 	enc := encNode(result.messages[0][0], kind)
@@ -224,7 +224,7 @@ func (c *connection) retryBundle(ctx context.Context, node *waBinary.Node, devic
 	if err != nil {
 		return nil, err
 	} else if bundles[device] == nil {
-		return nil, errNoKeys
+		return nil, ErrNoKeys
 	}
 	c.run.answered.noteStart(device, now)
 	return bundles[device], nil

@@ -11,9 +11,6 @@ import (
 	"postern/interop/wire"
 )
 
-// errNoKeys: none of a contact's devices has keys that a message can be encrypted with.
-var errNoKeys = errors.New("no device of the contact can be encrypted for")
-
 // work is the sender goroutine. It ends when there is nothing to send, or nothing may be sent for now; whatever changes
 // that wakes it up again.
 func (o *outbox) work() {
@@ -156,7 +153,7 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 	sent, nodes := make([]*tracked, 0, len(messages)), make([]waBinary.Node, 0, len(messages))
 	for i, message := range messages {
 		if len(ciphertexts[i]) == 0 {
-			o.refused(message, errNoKeys)
+			o.refused(message, ErrNoKeys)
 		} else {
 			next := track(&message)
 			next.devices = deviceNumbers(ciphertexts[i])
