@@ -100,6 +100,9 @@ type ContactReachable struct {
 	Contact types.JID
 }
 
+// BlocklistChanged says that the gatekeeper's blocklist changed in another way than by [Client.SetBlocked].
+type BlocklistChanged struct{}
+
 // SendResult is the fate of a message given to Send: accepted by the gatekeeper, or refused for good. It comes at least
 // once: again if the program ended before the end of the message was stored. It is in order with the chat's other events.
 type SendResult struct {
@@ -146,6 +149,7 @@ func (*IdentityChanged) isEvent()  {}
 func (*ContactChanged) isEvent()   {}
 func (*ContactReachable) isEvent() {}
 func (*SendResult) isEvent()       {}
+func (*BlocklistChanged) isEvent() {}
 func (*HeldBack) isEvent()         {}
 func (*Connected) isEvent()        {}
 func (*OfflineDelivered) isEvent() {}

@@ -229,3 +229,6 @@ func (c *Client) HasBegunToStop() bool {
 	defer current.queues.mu.Unlock()
 	return current.queues.stopping
 }
+
+// ParseBlocklist is parseBlocklist.
+func ParseBlocklist(list *waBinary.Node) []types.JID { return parseBlocklist(list) }

@@ -32,6 +32,10 @@ func (c *connection) handleNotification(node *waBinary.Node) {
 			c.queueReachable(node, contact)
 			return
 		}
+	case "account_sync":
+		if child(node, "blocklist") != nil {
+			c.run.report(&BlocklistChanged{})
+		}
 	case "picture":
 		if isContact(from) {
 			event := &ContactChanged{Contact: contact}

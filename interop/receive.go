@@ -185,8 +185,16 @@ func (r *run) handleParts(message *inbound) bool {
 	return true
 }
 
-// confirm sends the delivery receipt, which is also what takes the message out of the gatekeeper's mailbox.
+// confirm sends the delivery receipt, which is also what takes the message out of the gatekeeper's mailbox. For a sender who must
+// not learn of it there is another way.
 func (c *connection) confirm(message *inbound) {
+	silent, ok := c.silent(message.Chat)
+	if !ok {
+		return
+	} else if silent {
+		c.acknowledge(message.stanza)
+		return
+	}
 	c.writeLogged(waBinary.Node{Tag: "receipt", Attrs: receiptAttrs(message.stanza)})
 }
 

@@ -32,6 +32,8 @@ var retryJID = types.NewJID("", "retry")
 var (
 	errRetryLimit   = errors.New("message was sent again too often")
 	errRetryUnknown = errors.New("no such message in the outbox for this device")
+	// errRetrySilent: the contact must not learn that somebody is there.
+	errRetrySilent = errors.New("the contact gets no answers")
 	// errRetryEarly: the message is being sent, or sent again after a restart; who it goes to is known when it is.
 	errRetryEarly = errors.New("message is not on the wire yet")
 )
@@ -129,7 +131,7 @@ func isFinalForRetry(reason error) bool {
 	if errors.As(reason, &refusal) {
 		return refusal.Code >= 400 && refusal.Code < 500
 	}
-	for _, final := range []error{errRetryUnknown, errRetryLimit, errBadBundle, ErrNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
+	for _, final := range []error{errRetryUnknown, errRetrySilent, errRetryLimit, errBadBundle, ErrNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
 		if errors.Is(reason, final) {
 			return true
 		}
@@ -154,6 +156,11 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 		return errRetryUnknown // nobody gets a message that was not for them
 	} else if err = r.wasFor(message, device); err != nil {
 		return err
+	}
+	if silent, ok := c.silent(device); !ok {
+		return ErrNotConnected
+	} else if silent {
+		return errRetrySilent
 	}
 	if r.answered.times(failureKey{device, id}) >= maxRetries || count > maxRetries {
 		return errRetryLimit
