@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -48,12 +49,15 @@ type Client struct {
 
 	// sending is held for reading while a message goes into the outbox, and for writing while ended is set: what is in
 	// the outbox after that was there before.
-	sending  sync.RWMutex
-	ended    atomic.Bool
-	settings settings
-	gate     gate
-	settled  atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
-	chats    chatStates
+	sending    sync.RWMutex
+	ended      atomic.Bool
+	settings   settings
+	gate       gate
+	blocks     blocks
+	codes      shownCodes
+	keyNotices keyNotices
+	settled    atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
+	chats      chatStates
 }
 
 var (
@@ -93,6 +97,8 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
 		options.Complete = client.completeDraft
+		options.HoldOnNewKey = func(context.Context) (bool, error) { return client.isOn(settingHoldOnNewKey), nil }
+		options.Silent = client.isBlocked
 		options.ReadReceipts = func() bool { return client.isOn(settingReadReceipts) }
 		client.interop = interop.NewClient(options)
 		_, client.banned = n.suspended.reason(login.UserMXID)
@@ -114,11 +120,17 @@ func (n *Network) clientOptions(
 			UserVisibleID: enlistment.UserID,
 			Keys:          enlistment.Keys,
 		},
-		Store:        n.Database.AccountStore(enlistment.Account),
-		Tokens:       n.Tokens,
-		Handler:      handler,
-		Log:          log,
-		HTTPClient:   n.HTTPClient,
+		Store:      n.Database.AccountStore(enlistment.Account),
+		Tokens:     n.Tokens,
+		Handler:    handler,
+		Log:        log,
+		HTTPClient: n.HTTPClient,
+		HoldOnNewKey: func(context.Context) (bool, error) {
+			return settingOf(enlistment.Settings, settingHoldOnNewKey).word == on, nil
+		},
+		Silent: func(ctx context.Context, contact types.JID) (bool, error) {
+			return isBlocked(ctx, n.Database.Contacts(enlistment.Account), contact)
+		},
 		ReadReceipts: func() bool { return settingOf(enlistment.Settings, settingReadReceipts).word == on },
 	})
 }

@@ -11,8 +11,11 @@ import (
 // addCommands replaces those of bridgev2's commands that do not fit: some expect mautrix' own types where we have
 // ours, one would store a user's access token in the clear, and one refuses without a reason.
 func (d *Daemon) addCommands() {
-	d.bridge.Commands.(*commands.Processor).AddHandlers(d.adminCommands()...)
-	d.bridge.Commands.(*commands.Processor).AddHandlers(
+	processor := d.bridge.Commands.(*commands.Processor)
+	processor.AddHandlers(d.adminCommands()...)
+	processor.AddHandlers(d.trustCommands()...)
+	processor.AddHandlers(d.blockCommands()...)
+	processor.AddHandlers(
 		d.retryCommand(),
 		d.logoutCommand(),
 		d.eraseCommand(),

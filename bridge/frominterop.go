@@ -44,6 +44,11 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 		return c.pass(ctx, evt.Contact, func() error { c.pictureChanged(ctx, evt.Contact); return nil }, nil)
 	case *interop.ContactReachable:
 		return c.reachable(ctx, evt.Contact)
+	case *interop.HeldBack:
+		return c.handleHeldBack(ctx, evt)
+	case *interop.BlocklistChanged:
+		c.compareBlocksSoon()
+		return nil
 	case *interop.SendResult:
 		return c.sendResult(ctx, evt)
 	default:
@@ -216,29 +221,6 @@ func (c *Client) handleChatState(state *interop.ChatState) error {
 	return c.queue(evt, &evt.remoteEvent)
 }
 
-// handleIdentityChanged puts a notice into the chat, before the message that comes under the new key. On an error the
-// interop client hands the event over again, and the message waits.
-func (c *Client) handleIdentityChanged(ctx context.Context, change *interop.IdentityChanged) error {
-	contact, key, err := c.chat(change.Contact.ToNonAD())
-	if err != nil {
-		return err
-	}
-	messageID, err := portal.MessageID(portal.FromBridge, contact, identityNoticeID(change))
-	if err != nil {
-		return err
-	}
-	return c.deliver(ctx, &remoteMessage{
-		remoteEvent: remoteEvent{client: c, key: key, at: change.Timestamp},
-		id:          messageID,
-		notice:      portal.IdentityChangedNotice(c.contactName(ctx, contact)),
-	})
-}
-
-// identityNoticeID is the same for the same change of the same device's key.
-func identityNoticeID(change *interop.IdentityChanged) types.MessageID {
-	return fmt.Sprintf("identity-%d-%d", change.Contact.Device, change.Timestamp.Unix())
-}
-
 // handleHealth tells the user how the chat channel is doing.
 func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 	log := zerolog.Ctx(ctx)
@@ -257,6 +239,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.forgetOldUnfetched(ctx)
 		c.forgetOldRequests(ctx)
 		c.settleSoon()
+		c.compareBlocksSoon()
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {
 			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
 		}

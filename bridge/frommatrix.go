@@ -80,6 +80,11 @@ func (c *Client) enqueue(
 	if !c.IsLoggedIn() {
 		return bridgev2.ErrNotLoggedIn
 	}
+	if blocked, err := c.isBlocked(ctx, jid); err != nil {
+		return sendError(c.gatekeeperName(), err)
+	} else if blocked {
+		return refuseChange(errBlocked, textBlocked)
+	}
 	var err error
 	if outgoing.Attachment == nil {
 		err = c.interop.Send(ctx, jid, messageID, outgoing.Message, ref.String())

@@ -95,6 +95,8 @@ func (c *Client) HandleMatrixReaction(ctx context.Context, reaction *bridgev2.Ma
 	target, err := c.changeTarget(reaction.TargetMessage.ID)
 	if err != nil {
 		return nil, err
+	} else if ours, err := c.agreesByReaction(ctx, reaction, target); ours || err != nil {
+		return &mxdatabase.Reaction{}, err
 	} else if target.direction == portal.FromBridge {
 		return nil, refuseChange(errNotSent, "This is a notice of the bridge, which your contact does not see.")
 	}
@@ -112,7 +114,9 @@ func (c *Client) HandleMatrixReactionRemove(ctx context.Context, removal *bridge
 	if err != nil {
 		return err
 	}
-	if ours, err := c.isRetry(ctx, removal.TargetReaction); ours || err != nil {
+	if target.direction == portal.FromBridge {
+		return nil
+	} else if ours, err := c.isRetry(ctx, removal.TargetReaction); ours || err != nil {
 		return err
 	}
 	message, err := portal.ReactionToInterop(

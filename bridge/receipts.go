@@ -92,6 +92,9 @@ func (c *Client) sendRead(ctx context.Context, key networkid.PortalKey, after, u
 	if err != nil {
 		return err
 	}
+	if blocked, err := c.isBlocked(ctx, jid); blocked || err != nil {
+		return err
+	}
 	if since := c.tellReadSince(); after.Before(since) {
 		after = since
 	}
@@ -128,6 +131,9 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, typing *bridgev2.Matrix
 	}
 	if typing.Portal.MessageRequest || !c.isOn(settingTyping) {
 		return nil
+	}
+	if blocked, err := c.isBlocked(ctx, jid); blocked || err != nil {
+		return err
 	}
 	if typing.IsTyping {
 		c.need() // a message will follow

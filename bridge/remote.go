@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -98,6 +99,13 @@ func (m *remoteMessage) ShouldCreatePortal() bool          { return true }
 
 // ConvertMessage implements bridgev2.RemoteMessage.
 func (m *remoteMessage) ConvertMessage(ctx context.Context, chat *bridgev2.Portal, _ bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+	if m.sender != "" { // who was blocked after the message passed the gate
+		if blocked, err := m.client.isBlockedContact(ctx, m.sender); err != nil {
+			return nil, err
+		} else if blocked {
+			return nil, fmt.Errorf("%w: the sender is blocked", bridgev2.ErrIgnoringRemoteEvent)
+		}
+	}
 	switch {
 	case m.instead != nil:
 		return m.instead, nil

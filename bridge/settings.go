@@ -16,7 +16,7 @@ import (
 // and gets a line in settingKinds. That is all: the command, the export and the provisioning interface read this list.
 
 // settingKinds are all settings, in the order in which users see them.
-var settingKinds = []*setting{settingWrite, settingReadReceipts, settingTyping, settingQuiet, settingSpace}
+var settingKinds = []*setting{settingWrite, settingReadReceipts, settingTyping, settingQuiet, settingSpace, settingHoldOnNewKey}
 
 // setting is one thing that a user can set. Its name and values are stored, and typed by users: they never change.
 type setting struct {

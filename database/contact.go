@@ -23,7 +23,7 @@ type Contacts struct {
 // Contacts returns the table of an enlistment that was created before.
 func (db *Database) Contacts(account AccountID) *Contacts { return &Contacts{&db.core, account} }
 
-const selectContact = `SELECT contact, request, asked, shown, missed, pinged, wished, blocked, listed, compared, held
+const selectContact = `SELECT contact, request, asked, shown, missed, pinged, wished, blocked, listed, ignored, compared, held
 	FROM postern_contact WHERE account = $1 `
 
 // Contact returns what the user decided about a contact. If that is nothing, all fields but the JID are zero.
@@ -124,7 +124,7 @@ func scanContact(row dbutil.Scannable) (*puppet.Contact, error) {
 	var jid string
 	var asked, pinged int64
 	err := row.Scan(&jid, &contact.Request, &asked, &contact.Shown, &contact.Missed, &pinged, &contact.Wished,
-		&contact.Blocked, &contact.Listed, &contact.Compared, &contact.Held)
+		&contact.Blocked, &contact.Listed, &contact.Ignored, &contact.Compared, &contact.Held)
 	if err == nil {
 		contact.Asked, contact.Pinged = fromUnix(asked), fromUnix(pinged)
 		contact.JID, err = parseJID(jid)

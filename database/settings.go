@@ -50,7 +50,8 @@ func parseSettings(text string) (settings map[string]string, err error) {
 }
 
 // Renew puts a new enlistment in the place of one that lapsed, in one transaction: all that was kept for the old account is
-// erased, except what the user decided and set, which goes over to the new one. Errors: [ErrNoEnlistment].
+// erased, except what the user decided and set, which goes over to the new one. What was about the old
+// keys or the old account's blocklist does not. Errors: [ErrNoEnlistment].
 func (e Enlistments) Renew(ctx context.Context, old AccountID, enlistment *Enlistment) error {
 	return e.atomically(ctx, func(ctx context.Context) error {
 		// A user has one enlistment with a gatekeeper, so the old one makes place.
@@ -72,7 +73,8 @@ func (e Enlistments) Renew(ctx context.Context, old AccountID, enlistment *Enlis
 		if err = keptOf(enlistment.Account).take(ctx, keptOf(old)); err != nil {
 			return err
 		}
-		if err = e.exec(ctx, "take a user's decisions over", "UPDATE postern_contact SET account = $1 WHERE account = $2", enlistment.Account, old); err != nil {
+		if err = e.exec(ctx, "take a user's decisions over", `
+			UPDATE postern_contact SET account = $1, listed = false, compared = NULL, held = false WHERE account = $2`, enlistment.Account, old); err != nil {
 			return err
 		}
 		return e.Delete(ctx, old)

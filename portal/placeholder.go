@@ -3,6 +3,7 @@ package portal
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -113,8 +114,29 @@ func isUnfetchedPart(part *bridgev2.ConvertedMessagePart) bool {
 	return ok && metadata.Unfetched
 }
 
-// IdentityChangedNotice warns that a contact's key is a new one. name is what the contact is called in the room.
-func IdentityChangedNotice(name string) string {
-	return fmt.Sprintf("The security code of %s changed. They may have a new phone, or have installed the app again. "+
-		"If it matters who reads this, ask them in another way before you go on.", name)
+// IdentityChange is what a notice about a new key says.
+type IdentityChange struct {
+	// Name is what the contact is called in the room, Prefix what commands begin with there.
+	Name, Prefix string
+	// Compared: the user compared the code before. Held: messages wait until the user agrees.
+	Compared, Held bool
+	// Last: further changes are not shown for a while.
+	Last bool
+}
+
+// IdentityChangedNotice warns that a contact's key is a new one.
+func IdentityChangedNotice(change IdentityChange) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "The security code of %s changed. They may have a new phone, or have installed the app again.", change.Name)
+	if change.Compared {
+		text.WriteString(" You compared the old code; the new one is not marked as compared.")
+	}
+	fmt.Fprintf(&text, " If it matters who reads this, write \"%s code\" and compare the new code with them.", change.Prefix)
+	if change.Held {
+		fmt.Fprintf(&text, " Until you agree to it, what you write here waits: react to this notice with \u2705, or write \"%s trust\".", change.Prefix)
+	}
+	if change.Last {
+		text.WriteString(" The code changes often: for the next day further changes are not shown one by one.")
+	}
+	return text.String()
 }

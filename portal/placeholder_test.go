@@ -217,7 +217,7 @@ func TestRowsWithoutOurMetadataAreNoPlaceholders(t *testing.T) {
 }
 
 func TestIdentityChangedNoticeNamesTheContact(t *testing.T) {
-	if got := portal.IdentityChangedNotice("Bob"); !strings.HasPrefix(got, "The security code of Bob changed.") {
+	if got := portal.IdentityChangedNotice(portal.IdentityChange{Name: "Bob"}); !strings.HasPrefix(got, "The security code of Bob changed.") {
 		t.Errorf("notice = %q", got)
 	}
 }

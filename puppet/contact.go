@@ -36,6 +36,9 @@ type Contact struct {
 	// Blocked is what the user wants, Listed what the gatekeeper's blocklist said when both were last compared. They
 	// differ while a change has not reached the gatekeeper.
 	Blocked, Listed bool
+	// Ignored is what the ignore list of the user's Matrix account said when it was last read. A change of it is a wish to block or
+	// unblock.
+	Ignored bool
 	// Compared is a hash of the identity keys whose security code the user compared, nil if that never happened.
 	Compared []byte
 	// Held: messages to the contact wait until the user agrees to a new identity key.

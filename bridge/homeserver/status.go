@@ -55,6 +55,12 @@ func isIdleRedaction(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEve
 // If the real one, or a failure, comes first, what the sender sees in the end is right too.
 func (c *Connector) HoldSuccess(evt id.EventID) { c.statuses.held.hold(evt) }
 
+// ExplainPending is SendMessageStatus for a pending status that says why: it is sent in any case, in place of one that says nothing.
+func (c *Connector) ExplainPending(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	c.statuses.settle(info.SourceEventID)
+	c.statuses.add(ctx, info.RoomID, statusJobs(c, *ms, *info))
+}
+
 // DeliverStatus is SendMessageStatus for those who have to know: it returns when the status event was sent, or why not.
 func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
 	_, err := c.Bot.SendMessageEvent(ctx, info.RoomID, event.BeeperMessageStatus, ms.ToMSSEvent(info), mautrix.ReqSendEvent{DontEncrypt: true})

@@ -125,6 +125,7 @@ CREATE TABLE postern_contact (
 	missed    INTEGER  NOT NULL DEFAULT 0,     -- messages that came while the contact asked and were not kept
 	blocked   BOOLEAN  NOT NULL DEFAULT false, -- the user wants it
 	listed    BOOLEAN  NOT NULL DEFAULT false, -- on the gatekeeper's blocklist, as far as we know
+	ignored   BOOLEAN  NOT NULL DEFAULT false, -- on the ignore list of the user's Matrix account, when it was last read
 	compared  BYTEA,                           -- a hash of the identity keys whose security code the user compared
 	held      BOOLEAN  NOT NULL DEFAULT false, -- messages to the contact wait until the user agrees to a new key
 	pinged    BIGINT   NOT NULL DEFAULT 0,     -- when the user last asked the contact to turn third-party chats on

@@ -9,6 +9,7 @@ CREATE TABLE postern_contact (
 	missed    INTEGER  NOT NULL DEFAULT 0,
 	blocked   BOOLEAN  NOT NULL DEFAULT false,
 	listed    BOOLEAN  NOT NULL DEFAULT false,
+	ignored   BOOLEAN  NOT NULL DEFAULT false,
 	compared  BYTEA,
 	held      BOOLEAN  NOT NULL DEFAULT false,
 	pinged    BIGINT   NOT NULL DEFAULT 0,

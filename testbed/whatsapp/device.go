@@ -61,6 +61,7 @@ type Device struct {
 	container *sqlstore.Container
 	cancel    context.CancelFunc
 	events    *record.Log[any]
+	path      string // of the database, as sqlite3 takes it
 	// turn is held while a message is encrypted or decrypted. whatsmeow does both on one session at the same time, and
 	// then one of the two states of the ratchet is lost. What is tested here is the bridge, not that.
 	turn sync.Mutex
@@ -139,7 +140,7 @@ func (d *Device) install(ctx context.Context, register func(*store.Device) error
 	}
 	client.SetForceActiveDeliveryReceipts(true)
 	client.AddEventHandler(d.events.Add)
-	d.Client, d.container, d.cancel = client, container, cancel
+	d.Client, d.container, d.cancel, d.path = client, container, cancel, path
 	return nil
 }
 
