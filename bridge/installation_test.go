@@ -93,7 +93,8 @@ type installation struct {
 	user   *bridgev2.User
 }
 
-func install(t *testing.T) *installation {
+// install makes one with an SQLite database, unless change wants something else.
+func install(t *testing.T, change ...func(*config.Config)) *installation {
 	t.Helper()
 	i := &installation{t: t, cfg: testConfig(), server: newEnlistServer(t)}
 	i.cfg.Database = config.Database{Type: config.SQLite, URI: filepath.Join(t.TempDir(), "postern.db")}
@@ -107,6 +108,9 @@ func install(t *testing.T) *installation {
 		EnlistURL: i.server.URL + "/enlist", ChatURL: "ws" + strings.TrimPrefix(i.server.URL, "http") + "/chat",
 		MediaURL: i.server.URL, RootKey: strings.Repeat("ab", 32), Audience: "some audience", ProtocolVersion: "1.2.3",
 	}}
+	for _, apply := range change {
+		apply(i.cfg)
+	}
 	i.open()
 	t.Cleanup(i.close)
 	return i

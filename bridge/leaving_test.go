@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge"
+	"postern/bridge/config"
 	"postern/database"
 	"postern/portal"
 )
@@ -24,9 +25,9 @@ const (
 )
 
 // enlisted is an installation where alice has a chat with a message.
-func enlisted(t *testing.T) *installation {
+func enlisted(t *testing.T, change ...func(*config.Config)) *installation {
 	t.Helper()
-	i := install(t)
+	i := install(t, change...)
 	if _, err := i.answer("yes"); err != nil {
 		t.Fatal(err)
 	}

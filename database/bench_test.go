@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"postern/database"
+	"postern/database/pgtest"
 	"postern/interop"
 )
 
@@ -39,7 +40,7 @@ func onEachDisk(b *testing.B, run func(b *testing.B, raw *dbutil.Database)) {
 		}
 	}
 	b.Run("postgres/nosync", func(b *testing.B) {
-		if raw := openPostgres(b); raw != nil {
+		if raw := pgtest.Open(b); raw != nil {
 			run(b, raw)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"postern/database"
+	"postern/database/pgtest"
 	"postern/interop"
 )
 
@@ -57,7 +58,7 @@ func onEachDialect(t *testing.T, test func(t *testing.T, raw *dbutil.Database)) 
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { test(t, openSQLite(t, "")) })
 	t.Run("PostgreSQL", func(t *testing.T) {
-		if raw := openPostgres(t); raw != nil {
+		if raw := pgtest.Open(t); raw != nil {
 			test(t, raw)
 		}
 	})

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 
 	"postern/database"
+	"postern/database/pgtest"
 )
 
 func TestOnlyOneDaemonUsesADatabase(t *testing.T) {
@@ -35,11 +37,15 @@ func TestOnlyOneDaemonUsesADatabase(t *testing.T) {
 		test(t, path, func() *dbutil.Database { return openSQLite(t, path) })
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		if openPostgres(t) == nil {
+		uri := pgtest.URI(t)
+		if uri == "" {
 			return
 		}
-		name := "locked"
-		check(t, started.run("postgres", "CREATE DATABASE "+name))
-		test(t, started.uri(name), func() *dbutil.Database { return started.open(t, name) })
+		test(t, uri, func() *dbutil.Database {
+			raw, err := database.Open(ctx, "postgres", uri, zerolog.Nop())
+			check(t, err)
+			t.Cleanup(func() { _ = raw.Close() })
+			return raw
+		})
 	})
 }

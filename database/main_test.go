@@ -3,6 +3,8 @@ package database_test
 import (
 	"os"
 	"testing"
+
+	"postern/database/pgtest"
 )
 
 // TestMain runs the tests, or a child of one, and stops what tests share.
@@ -11,8 +13,6 @@ func TestMain(m *testing.M) {
 		os.Exit(runChild(mode, os.Getenv(childPath)))
 	}
 	code := m.Run()
-	if started != nil {
-		started.stop()
-	}
+	pgtest.Stop()
 	os.Exit(code)
 }

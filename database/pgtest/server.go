@@ -1,4 +1,12 @@
-package database_test
+// Package pgtest runs a throw-away PostgreSQL server for tests, without a network port. The first test that asks for a database starts
+// it, and TestMain stops it:
+//
+//	code := m.Run()
+//	pgtest.Stop()
+//	os.Exit(code)
+//
+// Where the programs are missing the tests fail in CI (CI=true), and say loudly elsewhere that they did not run.
+package pgtest
 
 import (
 	"bytes"
@@ -22,19 +30,16 @@ import (
 	"postern/database"
 )
 
-// PostgreSQL tests run on a throw-away server that the first of them starts, without a network port, and TestMain stops.
-// Where the programs are missing the tests fail in CI (CI=true), and say loudly elsewhere that they did not run.
-
 const (
-	postgresDebianBin    = "/usr/lib/postgresql/*/bin" // where Debian keeps initdb and postgres, out of PATH
-	postgresReadyTimeout = 30 * time.Second
-	postgresRemedy       = "PostgreSQL (initdb, postgres) is not installed: apt-get install postgresql"
+	debianBin    = "/usr/lib/postgresql/*/bin" // where Debian keeps initdb and postgres, out of PATH
+	readyTimeout = 30 * time.Second
+	remedy       = "PostgreSQL (initdb, postgres) is not installed: apt-get install postgresql"
 )
 
-var errNoPostgres = errors.New(postgresRemedy)
+var errNoPostgres = errors.New(remedy)
 
-// postgresServer is the one of this test process.
-type postgresServer struct {
+// server is the one of this test process.
+type server struct {
 	dir     string
 	process *exec.Cmd
 	count   atomic.Int64
@@ -42,37 +47,55 @@ type postgresServer struct {
 
 var (
 	startOnce sync.Once
-	started   *postgresServer
+	started   *server
 	startErr  error
 )
 
-// openPostgres returns an empty database of its own, or nil if there is no PostgreSQL and this is not CI.
-func openPostgres(t testing.TB) *dbutil.Database {
+// URI returns the connection string of an empty database of the test's own, or "" if there is no PostgreSQL and this is not CI.
+func URI(t testing.TB) string {
 	t.Helper()
-	startOnce.Do(func() { started, startErr = startPostgres() })
+	startOnce.Do(func() { started, startErr = start() })
 	if errors.Is(startErr, errNoPostgres) && os.Getenv("CI") != "true" {
-		t.Log("!!! NOT RUN ON POSTGRESQL: " + postgresRemedy)
+		t.Log("!!! NOT RUN ON POSTGRESQL: " + remedy)
+		return ""
+	}
+	if startErr != nil {
+		t.Fatal(startErr)
+	}
+	name := fmt.Sprintf("test%d", started.count.Add(1))
+	if err := started.run("postgres", "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return started.uri(name)
+}
+
+// Open opens the way the daemon does what URI names, and closes it at the end of the test; nil where URI is "".
+func Open(t testing.TB) *dbutil.Database {
+	t.Helper()
+	uri := URI(t)
+	if uri == "" {
 		return nil
 	}
-	check(t, startErr)
-	name := fmt.Sprintf("test%d", started.count.Add(1))
-	check(t, started.run("postgres", "CREATE DATABASE "+name))
-	return started.open(t, name)
-}
-
-func (s *postgresServer) uri(name string) string {
-	return fmt.Sprintf("host=%s user=postern dbname=%s sslmode=disable", s.dir, name)
-}
-
-func (s *postgresServer) open(t testing.TB, name string) *dbutil.Database {
-	t.Helper()
-	raw, err := database.Open(context.Background(), "postgres", s.uri(name), zerolog.Nop())
-	check(t, err)
+	raw, err := database.Open(context.Background(), "postgres", uri, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = raw.Close() })
 	return raw
 }
 
-func (s *postgresServer) run(name, query string) error {
+// Stop ends the server, if one was started.
+func Stop() {
+	if started != nil {
+		started.stop()
+	}
+}
+
+func (s *server) uri(name string) string {
+	return fmt.Sprintf("host=%s user=postern dbname=%s sslmode=disable", s.dir, name)
+}
+
+func (s *server) run(name, query string) error {
 	raw, err := database.Open(context.Background(), "postgres", s.uri(name), zerolog.Nop())
 	if err != nil {
 		return err
@@ -82,12 +105,12 @@ func (s *postgresServer) run(name, query string) error {
 	return err
 }
 
-func startPostgres() (_ *postgresServer, err error) {
-	initdb, err := findPostgres("initdb")
+func start() (_ *server, err error) {
+	initdb, err := find("initdb")
 	if err != nil {
 		return nil, err
 	}
-	postgres, err := findPostgres("postgres")
+	postgres, err := find("postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +118,7 @@ func startPostgres() (_ *postgresServer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresServer{dir: dir}
+	s := &server{dir: dir}
 	defer func() {
 		if err != nil {
 			s.stop()
@@ -122,8 +145,8 @@ func startPostgres() (_ *postgresServer, err error) {
 }
 
 // waitUntilReady asks again and again, which is what PostgreSQL's own tools do: the server gives no other sign.
-func (s *postgresServer) waitUntilReady() error {
-	deadline := time.After(postgresReadyTimeout)
+func (s *server) waitUntilReady() error {
+	deadline := time.After(readyTimeout)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -139,7 +162,7 @@ func (s *postgresServer) waitUntilReady() error {
 	}
 }
 
-func (s *postgresServer) stop() {
+func (s *server) stop() {
 	if s.process != nil && s.process.Process != nil {
 		_ = s.process.Process.Signal(syscall.SIGQUIT) // immediate shutdown: nothing here is worth a checkpoint
 		_ = s.process.Wait()
@@ -147,11 +170,11 @@ func (s *postgresServer) stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-func findPostgres(program string) (string, error) {
+func find(program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
 	}
-	if found, _ := filepath.Glob(filepath.Join(postgresDebianBin, program)); len(found) > 0 {
+	if found, _ := filepath.Glob(filepath.Join(debianBin, program)); len(found) > 0 {
 		return found[len(found)-1], nil
 	}
 	return "", errNoPostgres
