@@ -67,21 +67,26 @@ func (c *Client) introduce(ctx context.Context, contact networkid.UserID, info *
 	if _, known := c.network.names.Load(contact); known {
 		return
 	}
-	ghost, err := c.network.bridge.GetGhostByID(ctx, contact)
-	if err != nil {
+	if _, err := c.network.bridge.GetGhostByID(ctx, contact); err != nil { // which makes it if there is none
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to load a contact")
 		return
 	}
 	defer c.network.ghosts.WithLock(contact)()
-	if ghost.Name == "" {
-		profile := &puppet.Profile{JID: info.Chat, PushName: info.PushName}
-		profile.Recall(ghost.Metadata)
-		c.addPicture(ctx, profile)
-		ghost.UpdateInfo(ctx, profile.UserInfo())
+	err := c.network.changeProfile(ctx, contact, func(ghost *bridgev2.Ghost) error {
+		if ghost.Name == "" {
+			profile := &puppet.Profile{JID: info.Chat, PushName: info.PushName}
+			profile.Recall(ghost.Metadata)
+			c.addPicture(ctx, profile)
+			ghost.UpdateInfo(ctx, profile.UserInfo())
+		}
+		known := &puppet.Profile{}
+		known.Recall(ghost.Metadata)
+		c.network.names.Store(contact, known.PushName)
+		return nil
+	})
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to give a contact a name and a picture")
 	}
-	known := &puppet.Profile{}
-	known.Recall(ghost.Metadata)
-	c.network.names.Store(contact, known.PushName)
 }
 
 // updateName gives the contact the name that came with a message, if that is a new one. It comes after the message, which
@@ -112,21 +117,24 @@ func (c *Client) refreshContact(ctx context.Context, news profileNews) {
 	if err != nil {
 		return
 	}
-	ghost, err := c.network.bridge.GetExistingGhostByID(ctx, news.contact)
-	if err != nil || ghost == nil {
-		return // nobody here has a chat with them
-	}
 	profile := &puppet.Profile{JID: jid, PushName: news.name}
 	if news.picture {
 		c.addPicture(ctx, profile)
 	}
 	defer c.network.ghosts.WithLock(news.contact)()
-	profile.Recall(ghost.Metadata)
-	ghost.UpdateInfo(ctx, profile.UserInfo())
+	err = c.network.changeProfile(ctx, news.contact, func(ghost *bridgev2.Ghost) error {
+		profile.Recall(ghost.Metadata)
+		ghost.UpdateInfo(ctx, profile.UserInfo())
+		return nil
+	})
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to change a contact's profile")
+	}
 }
 
 // contactName is what users call a contact in a sentence.
 func (c *Client) contactName(ctx context.Context, contact networkid.UserID) string {
+	defer c.network.profiles.use(contact)()
 	ghost, err := c.network.bridge.GetGhostByID(ctx, contact)
 	if err == nil && ghost.Name != "" {
 		return ghost.Name

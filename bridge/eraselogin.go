@@ -148,15 +148,14 @@ func (n *Network) forgetContact(ctx context.Context, contact networkid.UserID) {
 		return
 	}
 	n.names.Delete(contact)
-	ghost, err := n.bridge.GetExistingGhostByID(ctx, contact)
-	if err != nil || ghost == nil {
-		return
-	}
-	ghost.Name, ghost.NameSet = "", false
-	ghost.AvatarID, ghost.AvatarHash, ghost.AvatarMXC, ghost.AvatarSet = "", [32]byte{}, "", false
-	ghost.Identifiers, ghost.ExtraProfile, ghost.ContactInfoSet = nil, nil, false
-	ghost.Metadata = puppet.NewMetadata()
-	if err = n.bridge.DB.Ghost.Update(ctx, ghost.Ghost); err != nil {
+	err := n.changeProfile(ctx, contact, func(ghost *bridgev2.Ghost) error {
+		ghost.Name, ghost.NameSet = "", false
+		ghost.AvatarID, ghost.AvatarHash, ghost.AvatarMXC, ghost.AvatarSet = "", [32]byte{}, "", false
+		ghost.Identifiers, ghost.ExtraProfile, ghost.ContactInfoSet = nil, nil, false
+		ghost.Metadata = puppet.NewMetadata()
+		return n.bridge.DB.Ghost.Update(ctx, ghost.Ghost)
+	})
+	if err != nil {
 		log.Err(err).Msg("Failed to forget the name of a contact")
 	}
 	if err = n.Matrix.ForgetDevice(ctx, contact); err != nil {

@@ -125,6 +125,7 @@ func (c *Client) undeliverable(ctx context.Context, messageID types.MessageID, e
 // queue hands an event to bridgev2 and returns nil when it is done for good. bridgev2 handles it in this goroutine's
 // time, see init.
 func (c *Client) queue(evt bridgev2.RemoteEvent, common *remoteEvent) error {
+	defer c.network.profiles.use(networkid.UserID(common.key.ID))()
 	result := c.login.QueueRemoteEvent(evt)
 	switch {
 	case result.Error != nil:

@@ -116,6 +116,7 @@ type Network struct {
 	suspending sync.Mutex
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
+	profiles profiles
 	pictures *pictureLoader
 	// chats is held while what comes from a contact passes the gate, and while what was kept goes into the room. Never with
 	// a lock of bridgev2's.
