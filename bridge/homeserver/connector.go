@@ -72,6 +72,7 @@ type Connector struct {
 	transactionIDs transactionIDs
 	sent           certainty
 	edits          *recentSet[id.EventID] // of users, in chats
+	forgotten      *recentSet[id.RoomID]  // see ForgetRoom
 	encryptedRooms sync.Map               // of id.RoomID, those that are known to be encrypted
 	transport      *stoppableTransport
 
@@ -107,6 +108,7 @@ func New(options Options) *Connector {
 		options:        options,
 		transactionIDs: transactionIDs{key: options.Secrets("matrix-transaction-id")},
 		edits:          newRecentSet[id.EventID](rememberedEdits),
+		forgotten:      newRecentSet[id.RoomID](rememberedRooms),
 		mediaStall:     mediaStall,
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())

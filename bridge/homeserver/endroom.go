@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -52,8 +53,13 @@ func (c *Connector) Disinvite(ctx context.Context, room id.RoomID, user id.UserI
 	return nil
 }
 
-// ForgetRoom erases what is stored of a room that the bot left: the keys that its messages can be read with, and its members.
+// rememberedRooms is how many rooms are known as forgotten until the news comes that the bot is not in them any more.
+const rememberedRooms = 1024
+
+// ForgetRoom erases what is stored of a room that the bot left: the keys that its messages can be read with, and its members. The
+// homeserver's news of who left it comes after that, and is not stored.
 func (c *Connector) ForgetRoom(ctx context.Context, room id.RoomID) error {
+	c.forgotten.add(room)
 	c.encryptedRooms.Delete(room)
 	for _, table := range []string{"mx_user_profile", "mx_room_state"} {
 		if _, err := c.StateStore.Exec(ctx, "DELETE FROM "+table+" WHERE room_id = $1", room); err != nil {
@@ -82,8 +88,14 @@ func (c *Connector) ForgetDevice(ctx context.Context, contact networkid.UserID) 
 	return c.crypto.puppets.forget(ctx, c.FormatGhostMXID(contact))
 }
 
-// ForgetLeftRooms erases what is stored of rooms that the bot left. The news of that comes from the homeserver after the room was
-// forgotten, and is stored like any other.
+// isOldNews tells whether an event says that someone left a room that is forgotten.
+func (c *Connector) isOldNews(evt *event.Event) bool {
+	content, ok := evt.Content.Parsed.(*event.MemberEventContent)
+	return ok && (content.Membership == event.MembershipLeave || content.Membership == event.MembershipBan) && c.forgotten.has(evt.RoomID)
+}
+
+// ForgetLeftRooms erases what is stored of rooms that the bot left, if the program ended before the news of that came: the next run
+// stores it like any other.
 func (c *Connector) ForgetLeftRooms(ctx context.Context) error {
 	_, err := c.StateStore.Exec(ctx, `DELETE FROM mx_user_profile WHERE room_id IN (
 		SELECT room_id FROM mx_user_profile WHERE user_id = $1 AND membership IN ('leave', 'ban'))`, c.Bot.UserID)

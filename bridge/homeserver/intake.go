@@ -208,7 +208,9 @@ var bridgedState = []event.Type{
 }
 
 func (i *intake) state(ctx context.Context, evt *event.Event) {
-	mautrix.UpdateStateStore(ctx, i.connector.AS.StateStore, evt)
+	if !i.connector.isOldNews(evt) {
+		mautrix.UpdateStateStore(ctx, i.connector.AS.StateStore, evt)
+	}
 	switch evt.Type {
 	case event.StateMember:
 		if !i.connector.Bridge.IsGhostMXID(id.UserID(evt.GetStateKey())) {
