@@ -12,13 +12,13 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"postern/gatekeeper/waclient"
 	"postern/testbed/daemon"
 	"postern/testbed/homeserver"
 	"postern/testbed/process"
 	"postern/testbed/programs"
 	"postern/testbed/sandbox"
 	"postern/testbed/scratch"
-	"postern/testbed/whatsapp"
 )
 
 // KeepVariable names the environment variable that makes Close keep all files, to look for what went wrong.
@@ -117,7 +117,7 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	if err = whatsapp.Trust(s.Gatekeeper.RootKey()); err != nil {
+	if err = waclient.Trust(s.Gatekeeper.RootKey()); err != nil {
 		return err
 	}
 	return s.setUpBridge(ctx)

@@ -5,30 +5,27 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the devices keep their keys in SQLite
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/proto/waAdv"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	waLog "go.mau.fi/whatsmeow/util/log"
 
+	"postern/gatekeeper/waclient"
 	"postern/testbed/record"
 )
 
 const (
 	// storeOptions make the device's database fast: nothing in it has to outlive a power cut.
 	storeOptions = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=OFF&_busy_timeout=10000&_txlock=immediate"
-	// reconnectPause is what is left of whatsmeow's growing pauses, so that tests of outages are short.
-	reconnectPause = 200 * time.Millisecond
+	platform     = "postern testbed"
 )
 
 // Directory is the part of the gatekeeper that knows accounts.
@@ -57,14 +54,11 @@ type Device struct {
 	// Client is whatsmeow's, for what this package has no verb for.
 	Client *whatsmeow.Client
 
+	client    *waclient.Client
 	options   Options
 	container *sqlstore.Container
-	cancel    context.CancelFunc
 	events    *record.Log[any]
 	path      string // of the database, as sqlite3 takes it
-	// turn is held while a message is encrypted or decrypted. whatsmeow does both on one session at the same time, and
-	// then one of the two states of the ratchet is lost. What is tested here is the bridge, not that.
-	turn sync.Mutex
 }
 
 // New registers a device. It is not connected yet, so that all devices of an account can be registered first. The
@@ -73,7 +67,7 @@ func New(ctx context.Context, options Options) (*Device, error) {
 	d := &Device{options: options, events: record.New[any]()}
 	err := d.install(ctx, func(device *store.Device) error {
 		number, lid, err := options.Directory.RegisterDevice(ctx, options.Phone, *device.NoiseKey.Pub)
-		device.ID, device.LID = &number, lid
+		waclient.Register(device, number, lid, options.Name, platform)
 		return err
 	})
 	if err != nil {
@@ -90,7 +84,8 @@ func (d *Device) Reinstall(ctx context.Context) error {
 		return err
 	}
 	return d.install(ctx, func(device *store.Device) error {
-		device.ID, device.LID, device.NoiseKey = old.ID, old.LID, old.NoiseKey
+		device.NoiseKey = old.NoiseKey
+		waclient.Register(device, *old.ID, old.LID, d.options.Name, platform)
 		return nil
 	})
 }
@@ -107,54 +102,13 @@ func (d *Device) install(ctx context.Context, register func(*store.Device) error
 	if err = register(device); err != nil {
 		return errors.Join(err, container.Close())
 	}
-	device.PushName = d.options.Name
-	device.Platform = "postern testbed"
-	device.Account = &waAdv.ADVSignedDeviceIdentity{
-		Details:             []byte{},
-		AccountSignatureKey: make([]byte, 32),
-		AccountSignature:    make([]byte, 64),
-		DeviceSignature:     make([]byte, 64),
-	}
 	if err = device.Save(ctx); err != nil {
 		return errors.Join(err, container.Close())
 	}
-	device.EventBuffer = turnTakingBuffer{device.EventBuffer, &d.turn}
-
-	background, cancel := context.WithCancel(context.Background())
-	client := whatsmeow.NewClient(device, log)
-	client.SetWebsocketHTTPClient(&http.Client{Transport: chatTransport{d.options.ChatURL, http.DefaultTransport}})
-	client.SetMediaHTTPClient(&http.Client{Transport: mediaTransport{d.options.ChatURL, http.DefaultTransport}})
-	client.BackgroundEventCtx = background
-	client.EnableDecryptedEventBuffer = true
-	client.SynchronousAck = true
-	client.UseRetryMessageStore = true
-	client.InitialAutoReconnect = true
-	client.AutoReconnectHook = func(error) bool {
-		client.AutoReconnectErrors = 0
-		select {
-		case <-background.Done():
-			return false
-		case <-time.After(reconnectPause):
-			return true
-		}
-	}
-	client.SetForceActiveDeliveryReceipts(true)
+	client := waclient.New(device, d.options.ChatURL, log)
 	client.AddEventHandler(d.events.Add)
-	d.Client, d.container, d.cancel, d.path = client, container, cancel, path
+	d.Client, d.client, d.container, d.path = client.Client, client, container, path
 	return nil
-}
-
-// turnTakingBuffer is the store's own event buffer, whose transaction every decryption runs in.
-type turnTakingBuffer struct {
-	store.EventBuffer
-	turn *sync.Mutex
-}
-
-// DoDecryptionTxn waits until no message is being sent.
-func (b turnTakingBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Context) error) error {
-	b.turn.Lock()
-	defer b.turn.Unlock()
-	return b.EventBuffer.DoDecryptionTxn(ctx, fn)
 }
 
 // Connect logs in and waits until messages flow.
@@ -168,7 +122,7 @@ func (d *Device) Connect(ctx context.Context) error {
 
 // WaitOnline waits until the device is logged in, for the first time or again. A device reconnects by itself.
 func (d *Device) WaitOnline(ctx context.Context) error {
-	ticker := time.NewTicker(reconnectPause)
+	ticker := time.NewTicker(waclient.ReconnectPause)
 	defer ticker.Stop()
 	for !d.Client.IsLoggedIn() || !d.Client.IsConnected() {
 		select {
@@ -185,9 +139,7 @@ func (d *Device) Disconnect() { d.Client.Disconnect() }
 
 // Close goes offline for good.
 func (d *Device) Close() error {
-	// In this order: a connection that ends by itself races with one that is ended, inside whatsmeow.
-	d.Client.Disconnect()
-	d.cancel()
+	d.client.Close()
 	return d.container.Close()
 }
 

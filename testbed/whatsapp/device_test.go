@@ -8,6 +8,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"postern/gatekeeper/waclient"
 	"postern/interop/wire"
 	"postern/testbed/process"
 	"postern/testbed/programs"
@@ -43,7 +44,7 @@ func newSandbox(t *testing.T, ctx context.Context) *sandbox.Server {
 	if err = server.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err = whatsapp.Trust(server.RootKey()); err != nil {
+	if err = waclient.Trust(server.RootKey()); err != nil {
 		t.Fatal(err)
 	}
 	return server
@@ -220,10 +221,10 @@ func TestAReinstalledDeviceCanBeWrittenTo(t *testing.T) {
 func TestASecondRootKeyIsRefused(t *testing.T) {
 	ctx := servertest.Context(t, servertest.Limit)
 	server := newSandbox(t, ctx)
-	if err := whatsapp.Trust(server.RootKey()); err != nil {
+	if err := waclient.Trust(server.RootKey()); err != nil {
 		t.Errorf("the same root key again: %v", err)
 	}
-	if err := whatsapp.Trust(wire.NewKeyPair().Pub); !errors.Is(err, whatsapp.ErrOtherRoot) {
+	if err := waclient.Trust(wire.NewKeyPair().Pub); !errors.Is(err, waclient.ErrOtherRoot) {
 		t.Errorf("another root key: %v", err)
 	}
 }

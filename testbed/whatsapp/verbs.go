@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -23,9 +22,7 @@ func (d *Device) Send(ctx context.Context, to types.JID, message *waE2E.Message)
 
 // SendRaw is Send with an id that the caller chose, such as one that was used before.
 func (d *Device) SendRaw(ctx context.Context, to types.JID, message *waE2E.Message, id types.MessageID) (types.MessageID, error) {
-	d.turn.Lock()
-	defer d.turn.Unlock()
-	sent, err := d.Client.SendMessage(ctx, to, message, whatsmeow.SendRequestExtra{ID: id})
+	sent, err := d.client.Send(ctx, to, message, id)
 	if err != nil {
 		return "", fmt.Errorf("failed to send as %s: %w", d.JID(), err)
 	}

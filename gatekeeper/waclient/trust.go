@@ -1,4 +1,4 @@
-package whatsapp
+package waclient
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ var trusted struct {
 	set  bool
 }
 
-// Trust makes all devices of this process accept servers whose certificates lead to the root key. whatsmeow keeps that
+// Trust makes all clients of this process accept servers whose certificates lead to the root key. whatsmeow keeps that
 // key in a global variable, so the first one stays for the life of the process.
 func Trust(root [32]byte) error {
 	trusted.lock.Lock()

@@ -1,4 +1,4 @@
-package whatsapp
+package waclient
 
 import (
 	"net/http"
