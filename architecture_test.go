@@ -54,7 +54,7 @@ var onlyIn = map[string]string{
 }
 
 // playsWhatsApp lists packages that are the WhatsApp user, with WhatsApp's own kind of client.
-var playsWhatsApp = []string{"gatekeeper/waclient"}
+var playsWhatsApp = []string{"gatekeeper/waclient", "gatekeeper/phone"}
 
 // vagueNames are package names that say nothing about what is inside.
 var vagueNames = []string{"util", "utils", "common", "helpers", "misc", "shared", "base", "lib"}

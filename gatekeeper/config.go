@@ -28,6 +28,7 @@ type Config struct {
 	Listen         string    `yaml:"listen"`
 	Address        string    `yaml:"address"` // empty is Listen
 	Control        string    `yaml:"control"`
+	Phone          string    `yaml:"phone"` // empty serves no page
 	Database       string    `yaml:"database"`
 	MediaDir       string    `yaml:"media_dir"` // empty is a folder named media beside the database
 	RootKeyFile    string    `yaml:"root_key_file"`
@@ -42,12 +43,25 @@ type Partner struct {
 	Integrator uint16 `yaml:"integrator"`
 	Issuer     string `yaml:"issuer"`
 	Audience   string `yaml:"audience"`
+	Name       string `yaml:"name"`      // empty is the issuer's host
 	MediaURL   string `yaml:"media_url"` // empty is below the issuer
 	PushURL    string `yaml:"push_url"`  // empty is below the issuer
 }
 
 // pushURL is where the partner is told that something waits for one of its users.
 func (p Partner) pushURL() string { return cmp.Or(p.PushURL, p.Issuer+"/push") }
+
+// title is what WhatsApp users read when they choose whom to exchange messages with.
+func (p Partner) title() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	address, err := url.Parse(p.Issuer)
+	if err != nil {
+		return p.Issuer
+	}
+	return address.Host
+}
 
 // mediaBase is what a partner's storage references are below.
 func (p Partner) mediaBase() string {
@@ -66,6 +80,11 @@ func (c *Config) mediaDir() string {
 		return filepath.Join(filepath.Dir(c.Database), "media")
 	}
 	return c.MediaDir
+}
+
+// phoneDatabase is the file with the keys of the page's phones.
+func (c *Config) phoneDatabase() string {
+	return strings.TrimSuffix(c.Database, filepath.Ext(c.Database)) + "-phones.db"
 }
 
 // maxConfig bounds the config file, in bytes.
@@ -108,13 +127,15 @@ func parseConfig(content []byte) (*Config, error) {
 func (c *Config) validate() error {
 	var problems []error
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	for key, address := range map[string]string{"listen": c.Listen, "address": c.PublicAddress(), "control": c.Control} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
+	for key, address := range map[string]string{"listen": c.Listen, "address": c.PublicAddress(), "control": c.Control, "phone": c.Phone} {
+		host, _, err := net.SplitHostPort(address)
+		switch {
+		case key == "phone" && address == "":
+		case err != nil:
 			complain("%s: %q is not host:port", key, address)
+		case (key == "control" || key == "phone") && host != "localhost" && !net.ParseIP(host).IsLoopback():
+			complain("%s: %q must be a loopback address: everyone who reaches it can do everything", key, address)
 		}
-	}
-	if host, _, err := net.SplitHostPort(c.Control); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		complain("control: %q must be a loopback address: everyone who reaches it can do everything", c.Control)
 	}
 	for key, file := range map[string]string{"database": c.Database, "root_key_file": c.RootKeyFile} {
 		if file == "" {

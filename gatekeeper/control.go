@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"postern/gatekeeper/phone/page"
 	"postern/gatekeeper/state"
 )
 
@@ -25,7 +26,8 @@ func badRequest(text string) error { return &controlError{http.StatusBadRequest,
 // controlVerb handles one request. What it returns is the JSON of the answer.
 type controlVerb func(r *http.Request) (any, error)
 
-// controlHandler is the control API. The package's documentation describes it.
+// controlHandler is the control API. The package's documentation describes it. Pages of other sites in a browser on this
+// machine cannot use it.
 func (s *Server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, verb := range map[string]controlVerb{
@@ -34,6 +36,7 @@ func (s *Server) controlHandler() http.Handler {
 		"GET /accounts/{account}":                     s.controlGetAccount,
 		"PATCH /accounts/{account}":                   s.controlChangeAccount,
 		"DELETE /accounts/{account}":                  s.controlForgetAccount,
+		"POST /accounts/{account}/phone":              s.controlOpenPhone,
 		"POST /accounts/{account}/devices":            s.controlAddDevice,
 		"DELETE /accounts/{account}/devices/{number}": s.controlRemoveDevice,
 		"PUT /accounts/{account}/picture":             s.controlSetPicture,
@@ -59,7 +62,7 @@ func (s *Server) controlHandler() http.Handler {
 	} {
 		mux.Handle(pattern, s.controlled(verb))
 	}
-	return mux
+	return page.LocalOnly(mux)
 }
 
 // controlled answers with what the verb returns, as JSON.

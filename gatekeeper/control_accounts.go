@@ -1,6 +1,7 @@
 package gatekeeper
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
@@ -47,16 +48,21 @@ func (s *Server) accountOf(r *http.Request) (*user, error) {
 }
 
 func (s *Server) accountNamed(r *http.Request, name string) (*user, error) {
+	return s.findNamed(r.Context(), name)
+}
+
+// findNamed returns whom a phone number, JID, LID or user-visible identifier names, or [state.ErrUnknown].
+func (s *Server) findNamed(ctx context.Context, name string) (*user, error) {
 	if digits := phoneDigits(name); digits != "" {
-		return s.directory.find(r.Context(), types.NewJID(digits, types.DefaultUserServer))
+		return s.directory.find(ctx, types.NewJID(digits, types.DefaultUserServer))
 	}
 	if address, err := wire.ParseJID(name); err == nil && address.User != "" {
-		return s.directory.find(r.Context(), address)
+		return s.directory.find(ctx, address)
 	}
 	for _, partner := range s.config.Partners {
-		account, err := s.state.AccountByUserVisibleID(r.Context(), partner.Integrator, name)
+		account, err := s.state.AccountByUserVisibleID(ctx, partner.Integrator, name)
 		if err == nil {
-			return s.directory.find(r.Context(), account.JID)
+			return s.directory.find(ctx, account.JID)
 		}
 	}
 	return nil, state.ErrUnknown
@@ -80,24 +86,28 @@ func (s *Server) controlCreateAccount(r *http.Request) (any, error) {
 	if err := readControl(r, &request); err != nil {
 		return nil, err
 	}
-	digits := phoneDigits(request.Phone)
-	if digits == "" {
-		return nil, badRequest("phone must be a phone number in international form")
-	} else if !validName(request.Name) {
-		return nil, badRequest("name is too long or not UTF-8")
-	}
-	account := &state.Account{
-		JID: types.NewJID(digits, types.DefaultUserServer), Name: request.Name, LastLogin: s.clock.unix(),
-		ThirdParty: request.ThirdParty == nil || *request.ThirdParty,
-	}
-	if err := s.state.AddAccount(r.Context(), account); err != nil {
-		return nil, err
-	}
-	found, err := s.directory.find(r.Context(), account.JID)
+	found, err := s.createAccount(r.Context(), request.Phone, request.Name, request.ThirdParty == nil || *request.ThirdParty)
 	if err != nil {
 		return nil, err
 	}
 	return s.describe(found), nil
+}
+
+// createAccount makes a WhatsApp user. Fails with [state.ErrExists].
+func (s *Server) createAccount(ctx context.Context, phone, name string, thirdParty bool) (*user, error) {
+	digits := phoneDigits(phone)
+	if digits == "" {
+		return nil, badRequest("phone must be a phone number in international form")
+	} else if !validName(name) {
+		return nil, badRequest("name is too long or not UTF-8")
+	}
+	account := &state.Account{
+		JID: types.NewJID(digits, types.DefaultUserServer), Name: name, LastLogin: s.clock.unix(), ThirdParty: thirdParty,
+	}
+	if err := s.state.AddAccount(ctx, account); err != nil {
+		return nil, err
+	}
+	return s.directory.find(ctx, account.JID)
 }
 
 func validName(name string) bool { return len(name) <= maxName && utf8.ValidString(name) }
@@ -169,23 +179,29 @@ func (s *Server) controlAddDevice(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.devices.Lock()
-	defer s.devices.Unlock()
-	registered, err := s.state.Devices(r.Context(), found.JID)
+	device, err := s.addDevice(r.Context(), found, key, request.Number)
 	if err != nil {
 		return nil, err
 	}
-	number, ok := freeNumber(registered, request.Number)
-	if !ok {
-		return nil, &controlError{http.StatusConflict, "device number is taken or too high"}
-	}
-	device := &state.Device{JID: found.as(true, number), Noise: key}
-	if err = s.state.AddDevice(r.Context(), device, false); err != nil {
-		return nil, err
-	}
 	return map[string]any{
-		"device": number, "jid": wire.FormatJID(device.JID), "lid": wire.FormatJID(found.as(false, number)),
+		"device": device.Device, "jid": wire.FormatJID(device), "lid": wire.FormatJID(found.as(false, device.Device)),
 	}, nil
+}
+
+// addDevice registers a device of a WhatsApp user under the number, or the lowest free one, and returns its address.
+func (s *Server) addDevice(ctx context.Context, found *user, noiseKey [32]byte, wanted *uint16) (types.JID, error) {
+	s.devices.Lock()
+	defer s.devices.Unlock()
+	registered, err := s.state.Devices(ctx, found.JID)
+	if err != nil {
+		return types.EmptyJID, err
+	}
+	number, ok := freeNumber(registered, wanted)
+	if !ok {
+		return types.EmptyJID, &controlError{http.StatusConflict, "device number is taken or too high"}
+	}
+	device := found.as(true, number)
+	return device, s.state.AddDevice(ctx, &state.Device{JID: device, Noise: noiseKey}, false)
 }
 
 // freeNumber returns the number that is wanted, or else the lowest one, if it is free.

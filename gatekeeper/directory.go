@@ -19,6 +19,8 @@ type user struct {
 	// devices are those that uploaded their keys, lowest number first.
 	devices []uint16
 	blocked map[types.JID]bool
+	// refused are the partners, by integrator, that a WhatsApp user did not choose.
+	refused map[uint16]bool
 }
 
 // as returns the address of a device of the user as the other kind of client knows it: WhatsApp clients know everybody
@@ -41,8 +43,8 @@ func (u *user) hasDevice(device uint16) bool {
 	return false
 }
 
-// directory finds users by any of their addresses and remembers them. Whoever changes an account, its devices or its
-// blocklist must call forget afterwards.
+// directory finds users by any of their addresses and remembers them. Whoever changes an account, its devices, its
+// blocklist or its choices must call forget afterwards.
 type directory struct {
 	state *state.State
 
@@ -85,7 +87,7 @@ func (d *directory) read(ctx context.Context, address types.JID) (*user, error) 
 	if err != nil {
 		return nil, err
 	}
-	found := &user{Account: *account, blocked: make(map[types.JID]bool)}
+	found := &user{Account: *account, blocked: make(map[types.JID]bool), refused: make(map[uint16]bool)}
 	devices, err := d.state.Devices(ctx, account.JID)
 	if err != nil {
 		return nil, err
@@ -102,6 +104,13 @@ func (d *directory) read(ctx context.Context, address types.JID) (*user, error) 
 	for _, contact := range blocked {
 		found.blocked[contact] = true
 	}
+	choices, err := d.state.Choices(ctx, account.JID)
+	if err != nil {
+		return nil, err
+	}
+	for _, integrator := range choices.Refused {
+		found.refused[integrator] = true
+	}
 	return found, nil
 }
 
@@ -116,17 +125,23 @@ func (d *directory) forget(account types.JID) {
 	}
 }
 
-// mayWrite tells whether one may write to the other at all: partner users and WhatsApp users who have third-party chats
-// on, WhatsApp users among themselves; never partner users among themselves, who need no gatekeeper.
+// mayWrite tells whether one may write to the other at all: users of a partner and WhatsApp users who have third-party chats
+// on and did not refuse that partner, WhatsApp users among themselves; never partner users among themselves, who need no
+// gatekeeper.
 func mayWrite(from, to *user) bool {
 	switch {
 	case from.IsInterop() && to.IsInterop():
 		return false
 	case from.IsInterop():
-		return to.ThirdParty
+		return to.accepts(from)
 	case to.IsInterop():
-		return from.ThirdParty
+		return from.accepts(to)
 	default:
 		return true
 	}
+}
+
+// accepts tells whether a WhatsApp user wants chats with users of the partner that the other one is with.
+func (u *user) accepts(partners *user) bool {
+	return u.ThirdParty && !u.refused[partners.JID.Integrator]
 }

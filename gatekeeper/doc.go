@@ -24,6 +24,8 @@
 //	GET    /accounts/{account}                  an account
 //	PATCH  /accounts/{account}                  {"name"?, "third_party"?} changes it; an account
 //	DELETE /accounts/{account}                  forgets it, as if it had left: its connections end
+//	POST   /accounts/{account}/phone            opens the phone of a WhatsApp user on the phone page, as one more device if it
+//	                                            has none there; {"url"} of the page
 //	POST   /accounts/{account}/devices          {"noise_key": hex or base64, "number"?: next free one} registers a device
 //	                                            of a WhatsApp user; {"device", "jid", "lid"}
 //	DELETE /accounts/{account}/devices/{number} removes it

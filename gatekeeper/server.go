@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"postern/gatekeeper/phone"
 	"postern/gatekeeper/state"
 	"postern/gatekeeper/token"
 )
@@ -55,6 +56,9 @@ type Server struct {
 	verifier        *token.Verifier
 	public, control net.Listener
 	servers         []*http.Server
+	// phones and phonePage are nil without a page.
+	phones    *phone.Phones
+	phonePage net.Listener
 
 	// background ends with the server; everything that outlives one request uses it. quit is closed when the server
 	// begins to stop.
@@ -109,7 +113,7 @@ func (s *Server) publicAddress() string {
 	return address.String()
 }
 
-// Start opens the database and both listeners, and returns when connections are accepted. A server starts once.
+// Start opens the databases and all listeners, and returns when connections are accepted. A server starts once.
 func (s *Server) Start(ctx context.Context) error {
 	err := errors.New("the gatekeeper was started before")
 	s.started.Do(func() { err = s.start(ctx) })
@@ -141,8 +145,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.serve(s.control, s.controlHandler())
 	s.work.Go(s.keepHouse)
 	s.work.Go(s.pushes.started)
+	if err = s.startPhones(ctx); err != nil {
+		return errors.Join(err, s.Stop(ctx))
+	}
 	root := s.RootKey()
-	s.log.Info().Str("listen", s.URL()).Str("control", s.ControlURL()).Str("root_key", hex.EncodeToString(root[:])).Msg("Gatekeeper started")
+	s.log.Info().Str("listen", s.URL()).Str("control", s.ControlURL()).Str("phone", s.PhoneURL()).Str("root_key", hex.EncodeToString(root[:])).Msg("Gatekeeper started")
 	return nil
 }
 
@@ -211,6 +218,10 @@ func (s *Server) stop(ctx context.Context) error {
 	s.stopping = true
 	s.mu.Unlock()
 	close(s.quit)
+	var problems []error
+	if s.phones != nil {
+		problems = append(problems, s.phones.Close())
+	}
 	s.pushes.stop()
 	// What does not end by itself in time is cut.
 	defer context.AfterFunc(ctx, s.cancel)()
@@ -218,7 +229,6 @@ func (s *Server) stop(ctx context.Context) error {
 	for _, c := range s.hub.close() {
 		c.end(streamError("503"))
 	}
-	var problems []error
 	for _, server := range s.servers {
 		if err := server.Shutdown(ctx); err != nil {
 			problems = append(problems, server.Close())

@@ -39,6 +39,48 @@ func (s *State) IsBlocked(ctx context.Context, account, contact types.JID) (bloc
 	return
 }
 
+// ThirdPartyChoices are what a WhatsApp user decided about third-party chats, beyond whether they are on.
+type ThirdPartyChoices struct {
+	// OneInbox shows them between the user's other chats.
+	OneInbox bool
+	// Refused are the integrators of the partners that the user did not choose.
+	Refused []uint16
+}
+
+// SetChoices replaces what the user decided.
+func (s *State) SetChoices(ctx context.Context, account types.JID, choices ThirdPartyChoices) error {
+	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if err := s.update(ctx, `UPDATE account SET one_inbox=$2 WHERE jid=$1`, account, choices.OneInbox); err != nil {
+			return err
+		}
+		name := wire.FormatJID(account.ToNonAD())
+		if _, err := s.db.Exec(ctx, `DELETE FROM refused_partner WHERE account=$1`, name); err != nil {
+			return fmt.Errorf("failed to change partners: %w", err)
+		}
+		for _, integrator := range choices.Refused {
+			_, err := s.db.Exec(ctx, `INSERT INTO refused_partner (account, integrator) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, integrator)
+			if err != nil {
+				return fmt.Errorf("failed to change partners: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// Choices returns what the user decided.
+func (s *State) Choices(ctx context.Context, account types.JID) (choices ThirdPartyChoices, err error) {
+	name := wire.FormatJID(account.ToNonAD())
+	err = s.db.QueryRow(ctx, `SELECT one_inbox FROM account WHERE jid=$1`, name).Scan(&choices.OneInbox)
+	if errors.Is(err, sql.ErrNoRows) {
+		return choices, ErrUnknown
+	} else if err != nil {
+		return choices, fmt.Errorf("failed to read choices: %w", err)
+	}
+	rows, err := s.db.Query(ctx, `SELECT integrator FROM refused_partner WHERE account=$1 ORDER BY integrator`, name)
+	choices.Refused, err = dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[uint16], err).AsList()
+	return choices, err
+}
+
 // SetPrivacy stores one privacy setting, such as "readreceipts" = "all".
 func (s *State) SetPrivacy(ctx context.Context, account types.JID, category, value string) error {
 	_, err := s.db.Exec(ctx, `INSERT INTO privacy (account, category, value) VALUES ($1, $2, $3)

@@ -1,4 +1,4 @@
--- v0 -> v2: Latest schema
+-- v0 -> v3: Latest schema
 CREATE TABLE account (
 	jid             TEXT    NOT NULL PRIMARY KEY, -- 4915112345678@s.whatsapp.net or 1-10853634039893@interop
 	lid             TEXT    NOT NULL UNIQUE,      -- the LID that WhatsApp clients know the account by
@@ -7,6 +7,7 @@ CREATE TABLE account (
 	name            TEXT    NOT NULL,
 	third_party     BOOLEAN NOT NULL,             -- WhatsApp users: third-party chats are on
 	last_login      BIGINT  NOT NULL,             -- unix seconds; the time of enlistment until the first login
+	one_inbox       BOOLEAN NOT NULL DEFAULT false, -- WhatsApp users: third-party chats are between the others
 	UNIQUE (integrator, user_visible_id, jid)
 );
 
@@ -66,6 +67,13 @@ CREATE TABLE blocked (
 	account TEXT NOT NULL REFERENCES account (jid) ON DELETE CASCADE,
 	contact TEXT NOT NULL,
 	PRIMARY KEY (account, contact)
+) WITHOUT ROWID;
+
+-- The partners that a WhatsApp user did not choose.
+CREATE TABLE refused_partner (
+	account    TEXT    NOT NULL REFERENCES account (jid) ON DELETE CASCADE,
+	integrator INTEGER NOT NULL,
+	PRIMARY KEY (account, integrator)
 ) WITHOUT ROWID;
 
 CREATE TABLE privacy (
