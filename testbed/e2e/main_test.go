@@ -45,6 +45,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer chromium.close()
 	code := m.Run()
 	if common.stack == nil {
 		return code

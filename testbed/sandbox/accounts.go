@@ -27,6 +27,15 @@ func (s *Server) CreateAccount(ctx context.Context, phone, name string) error {
 	return s.ask(ctx, http.MethodPost, "/accounts", map[string]any{"phone": phone, "name": name, "third_party": true}, nil)
 }
 
+// OpenPhone opens the phone of a WhatsApp user on the sandbox's phone page and returns the page's address.
+func (s *Server) OpenPhone(ctx context.Context, phone string) (string, error) {
+	var opened struct {
+		URL string `json:"url"`
+	}
+	err := s.ask(ctx, http.MethodPost, accountPath(phone)+"/phone", nil, &opened)
+	return opened.URL, err
+}
+
 // RegisterDevice adds a device to a WhatsApp account and returns its two addresses.
 func (s *Server) RegisterDevice(ctx context.Context, phone string, noiseKey [32]byte) (number, lid types.JID, err error) {
 	var device struct {

@@ -36,6 +36,8 @@ type Partner struct {
 	Integrator uint16 `yaml:"integrator"`
 	Issuer     string `yaml:"issuer"`
 	Audience   string `yaml:"audience"`
+	// Name is what WhatsApp users read; empty is the issuer's host.
+	Name string `yaml:"name"`
 }
 
 // Options say what to run. All must be set.
@@ -68,10 +70,15 @@ func New(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	phonePort, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{options: options, port: port, controlPort: controlPort}
 	config, err := yaml.Marshal(map[string]any{
 		"listen":        process.Loopback(port),
 		"control":       process.Loopback(controlPort),
+		"phone":         process.Loopback(phonePort),
 		"database":      "gatekeeper.db",
 		"root_key_file": rootKeyName,
 		"partners":      []Partner{options.Partner},

@@ -30,6 +30,8 @@ const (
 
 	integrator = 1
 	audience   = "sandbox-whatsapp"
+	// partnerName is what contacts read about the bridge.
+	partnerName = "Matrix"
 
 	// stopTimeout is how long each part may take to end by itself.
 	stopTimeout = 15 * time.Second
@@ -112,7 +114,7 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 	}
 	s.Gatekeeper, err = sandbox.New(sandbox.Options{
 		Binary: postern, Dir: s.Dir("gatekeeper"),
-		Partner: sandbox.Partner{Integrator: integrator, Issuer: s.Bridge.PublicURL(), Audience: audience},
+		Partner: sandbox.Partner{Integrator: integrator, Issuer: s.Bridge.PublicURL(), Audience: audience, Name: partnerName},
 	})
 	if err != nil {
 		return err
