@@ -89,6 +89,21 @@ func (p *Phone) Online() bool {
 	return p.online
 }
 
+// waitOnline returns when the phone is connected and its keys are at the gatekeeper, or when ctx ends.
+func (p *Phone) waitOnline(ctx context.Context) {
+	for {
+		change := p.Change()
+		if p.Online() {
+			return
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Gone tells whether the device was taken out of the account: it has to be added again.
 func (p *Phone) Gone() bool {
 	p.mu.Lock()

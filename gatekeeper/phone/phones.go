@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/store"
@@ -20,6 +21,8 @@ import (
 const (
 	// maxPhones is how many phones one sandbox has.
 	maxPhones = 20
+	// firstLogin is how long a new phone is waited for.
+	firstLogin = 10 * time.Second
 	// platform is what the clients say that they run on.
 	platform = "postern phone page"
 )
@@ -87,7 +90,8 @@ func (p *Phones) start(ctx context.Context, device *store.Device) error {
 }
 
 // Add opens the phone of the account with the number. It makes the account if there is none, and one more device of it if
-// it has no phone here. Of an account that exists, name changes nothing if it is "".
+// it has no phone here. Of an account that exists, name changes nothing. A new phone is connected then and can be written to,
+// unless that takes too long.
 func (p *Phones) Add(ctx context.Context, number, name string) (*Phone, error) {
 	p.adding.Lock()
 	defer p.adding.Unlock()
@@ -113,7 +117,11 @@ func (p *Phones) Add(ctx context.Context, number, name string) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to start a phone: %w", err)
 	}
-	return p.Get(account.ID), nil
+	added := p.Get(account.ID)
+	ctx, cancel := context.WithTimeout(ctx, firstLogin)
+	defer cancel()
+	added.waitOnline(ctx)
+	return added, nil
 }
 
 // Get returns the phone with the number, with its plus; nil if there is none.

@@ -50,7 +50,7 @@ type Partner struct {
 type Registry interface {
 	// Find returns the account that a phone number, an address or a partner's user's identifier names, or ErrNobody.
 	Find(ctx context.Context, name string) (Contact, error)
-	// Account returns the account with the phone number, which it makes if there is none. A name of "" keeps the old one.
+	// Account returns the account with the phone number. It makes one with the name if there is none.
 	Account(ctx context.Context, phone, name string) (Contact, error)
 	// AddDevice registers a device of the account with the phone number, and returns its two addresses.
 	AddDevice(ctx context.Context, phone string, noiseKey [32]byte) (number, lid types.JID, err error)

@@ -44,13 +44,17 @@ func (p *Page) done(action action) http.HandlerFunc {
 
 // readForm keeps all of a form in memory, so that nothing that was picked is left on the disk.
 func readForm(r *http.Request, limit int64) error {
-	err := r.ParseMultipartForm(limit)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = nil // r.ParseForm was called by it
+	err := r.ParseForm()
+	if err == nil {
+		err = r.ParseMultipartForm(limit)
 	}
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, http.ErrNotMultipart):
+		return nil
+	case errors.As(err, &tooLarge):
 		return phone.ErrTooLarge
-	} else if err != nil {
+	case err != nil:
 		return fmt.Errorf("this form cannot be read: %w", err)
 	}
 	return nil
