@@ -27,7 +27,8 @@ func (s *Server) CreateAccount(ctx context.Context, phone, name string) error {
 	return s.ask(ctx, http.MethodPost, "/accounts", map[string]any{"phone": phone, "name": name, "third_party": true}, nil)
 }
 
-// OpenPhone opens the phone of a WhatsApp user on the sandbox's phone page and returns the page's address.
+// OpenPhone opens the phone of a WhatsApp user on the sandbox's phone page and returns the page's address. The phone is one
+// more of the user's devices, and can be written to.
 func (s *Server) OpenPhone(ctx context.Context, phone string) (string, error) {
 	var opened struct {
 		URL string `json:"url"`

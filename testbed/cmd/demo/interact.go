@@ -11,7 +11,8 @@ import (
 	"postern/testbed/matrixuser"
 )
 
-// interact keeps everything up until ctx ends: the person at the terminal is Bob, and may be Alice in Element.
+// interact keeps everything up until ctx ends: the person at the terminal is Bob, here or on his phone in the browser, and may be
+// Alice in Element.
 func (s *scene) interact(ctx context.Context, input io.Reader) error {
 	s.view.title("Your turn")
 	s.view.note("Log in as Alice with Element (Desktop, or the web version on this machine):")
@@ -20,7 +21,10 @@ func (s *scene) interact(ctx context.Context, input io.Reader) error {
 		"      user        "+s.view.paint(s.alice.ID().Localpart(), bold),
 		"      password    "+s.view.paint(s.alice.Account().Password, bold),
 		"")
-	s.view.note("Type here to write as Bob, with the Enter key at the end of each message. Ctrl-C ends everything.")
+	s.view.note("Bob's phone, where you can answer her, send pictures, block, or turn third-party chats off:")
+	s.view.print("", "      "+s.view.paint(s.phoneChat(), bold), "")
+	openBrowser(ctx, s.phoneChat())
+	s.view.note("Or type here to write as Bob, with the Enter key at the end of each message. Ctrl-C ends everything.")
 
 	lines := make(chan string)
 	// Reading from a terminal cannot be interrupted, so this goroutine ends with the input or with the program.

@@ -26,6 +26,8 @@ type scene struct {
 	bob, carol *stack.Contact
 	// chat is Alice's chat with Bob.
 	chat id.RoomID
+	// phone is the address of Bob's phone in a browser.
+	phone string
 }
 
 // setUp starts the servers and makes the people. On an error nothing is left.
@@ -46,11 +48,14 @@ func setUp(ctx context.Context, v *view, builder *programs.Builder) (*scene, err
 }
 
 func (s *scene) invitePeople(ctx context.Context) error {
-	return s.view.step("people", "Alice has a Matrix account; Bob, with two devices, and Carol have WhatsApp", func() (err error) {
+	return s.view.step("people", "Alice has a Matrix account; Bob, with two devices and a phone in the browser, and Carol have WhatsApp", func() (err error) {
 		if s.alice, err = s.stack.NewBridgeUser(ctx, "alice"); err != nil {
 			return err
 		}
 		if s.bob, err = s.stack.NewContact(ctx, "Bob", 2); err != nil {
+			return err
+		}
+		if s.phone, err = s.stack.Gatekeeper.OpenPhone(ctx, s.bob.Phone); err != nil {
 			return err
 		}
 		s.carol, err = s.stack.NewContact(ctx, "Carol", 1)
@@ -60,7 +65,7 @@ func (s *scene) invitePeople(ctx context.Context) error {
 
 // play is the whole conversation.
 func (s *scene) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.enlist, s.startChat, s.talk, s.share, s.callIn} {
+	for _, act := range []func(context.Context) error{s.enlist, s.startChat, s.talk, s.share, s.lookAtPhone, s.callIn} {
 		if err := act(ctx); err != nil {
 			return err
 		}
