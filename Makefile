@@ -92,6 +92,11 @@ demo: tools ## Show a conversation between Matrix and WhatsApp; CHECK=1 plays it
 	@cd testbed && go build -tags $(TAGS) -o ../build/bin/demo ./cmd/demo
 	@build/bin/demo $(if $(CHECK),-check)
 
+.PHONY: pictures
+pictures: tools ## Write the pictures in docs/images with the demo and Chromium
+	@cd testbed && go build -tags $(TAGS) -o ../build/bin/demo ./cmd/demo
+	@build/bin/demo -check -pictures docs/images
+
 .PHONY: bench
 bench: tools ## Measure speed and memory against a baseline: build/bench.json
 	@echo "Compiling the benchmark (the first time takes about two minutes)"

@@ -70,6 +70,8 @@ func (p *pagePhone) writes(t *testing.T, ctx context.Context, text string) {
 	if err := p.Type(ctx, "#text", text+"\n"); err != nil {
 		t.Fatal(err)
 	}
+	p.sees(t, ctx, ".mine .text", text)
+	p.waitFor(t, ctx, `document.querySelector("#text").value === "" && document.activeElement.id === "text"`)
 }
 
 // goes loads another page of the phone.

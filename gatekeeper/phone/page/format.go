@@ -14,6 +14,7 @@ import (
 // functions are what the templates can call.
 var functions = template.FuncMap{
 	"spans":    spans,
+	"plain":    plain,
 	"dict":     dict,
 	"clock":    func(at time.Time) string { return at.Local().Format("15:04") },
 	"day":      func(at time.Time) string { return at.Local().Format("Monday, 2 January") },

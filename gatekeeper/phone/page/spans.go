@@ -26,6 +26,15 @@ func spans(text string) []span {
 	return found
 }
 
+// plain is the text without the marks.
+func plain(text string) string {
+	var left strings.Builder
+	for _, piece := range spans(text) {
+		left.WriteString(piece.Text)
+	}
+	return left.String()
+}
+
 // read adds the spans of a text that is in the style already.
 func read(text string, style span, found *[]span) {
 	plain := 0

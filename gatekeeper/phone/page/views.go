@@ -20,6 +20,8 @@ type content struct {
 	// Problem is what went wrong with what the user just did.
 	Problem  string
 	Settings phone.Settings
+	// Saved is true right after the settings were changed.
+	Saved bool
 	// Listed are the chats at the side, Requests those of them that wait for an answer. Folder tells whether they are those of
 	// the folder of third-party chats; else FolderUnread messages wait in it.
 	Listed, Requests []phone.Chat
@@ -114,8 +116,8 @@ func (p *Page) viewFolder(_ *http.Request, c *content) error {
 	return nil
 }
 
-func (p *Page) viewSettings(_ *http.Request, c *content) error {
-	c.Section, c.Title = "settings", "Settings"
+func (p *Page) viewSettings(r *http.Request, c *content) error {
+	c.Section, c.Title, c.Saved = "settings", "Settings", r.URL.Query().Has("saved")
 	return nil
 }
 

@@ -23,11 +23,12 @@ const checkTimeout = 2 * time.Minute
 
 func main() {
 	check := flag.Bool("check", false, "play the conversation alone and exit 0 or 1")
+	pictures := flag.String("pictures", "", "write pictures of the phone page into this folder")
 	flag.Parse()
 	// A second signal ends the program at once; the children die with it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	err := run(ctx, newView(os.Stdout), *check)
+	err := run(ctx, newView(os.Stdout), *check, *pictures)
 	stop()
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -38,7 +39,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, v *view, check bool) (err error) {
+func run(ctx context.Context, v *view, check bool, pictures string) (err error) {
 	builder, err := programs.NewBuilder(false)
 	if err != nil {
 		return err
@@ -60,7 +61,11 @@ func run(ctx context.Context, v *view, check bool) (err error) {
 			err = errors.Join(err, closeErr)
 		}
 	}()
-	if err = scene.play(ctx); err != nil || check {
+	err = scene.play(ctx)
+	if err == nil && pictures != "" {
+		err = scene.takePictures(ctx, pictures)
+	}
+	if err != nil || check {
 		if err == nil {
 			v.print("", "  "+v.paint("The demo works.", green, bold))
 		} else if !errors.Is(err, context.Canceled) {

@@ -128,11 +128,14 @@ addEventListener("input", (event) => {
 
 addEventListener("change", (event) => { if (event.target.name === "file") { picked(); byId("text").focus(); } });
 
+// Enter sends, and Shift-Enter begins a line. What an input method takes for itself is no keypress.
+addEventListener("keypress", (event) => {
+  if (event.target.id !== "text" || event.key !== "Enter" || event.shiftKey) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
 addEventListener("keydown", (event) => {
-  if (event.target.id === "text" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    event.target.form.requestSubmit();
-  }
   if (event.key === "Escape") {
     const open = document.querySelector(".more[open]");
     if (open) { open.open = false; open.querySelector("summary").focus(); }
