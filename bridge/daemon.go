@@ -111,7 +111,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Listen:           d.cfg.Appservice.Listen,
 		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
 		UnencryptedReply: textUnencryptedCommand,
-		Explain:          explainStatus,
+		Explain:          d.explain,
 		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
 		Provision:        d.addProvisioning,
 		Observe:          d.metrics.HomeserverRequest,

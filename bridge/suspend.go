@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
@@ -201,6 +203,15 @@ func (n *Network) isSuspended(standing database.Standing) bool {
 func (n *Network) reasonOf(user id.UserID) string {
 	reason, _ := n.suspended.reason(user)
 	return reason
+}
+
+// explain has a better sentence than bridgev2 for why an event was not bridged; "" if it has none. Who is suspended is told so also
+// while the bridge starts, when bridgev2 does not know the login's state yet.
+func (d *Daemon) explain(err error, about event.Type, sender id.UserID) string {
+	if reason, ok := d.network.suspended.reason(sender); ok && errors.Is(err, bridgev2.ErrNotLoggedIn) {
+		return textBanned(reason)
+	}
+	return explainStatus(err, about)
 }
 
 // textSuspended is what a user reads who is suspended.

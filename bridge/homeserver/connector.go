@@ -40,10 +40,10 @@ type Options struct {
 	UnencryptedReply string
 	// ForeignReply is what a user of another server reads who invites the bot.
 	ForeignReply string
-	// Explain may have a better sentence than bridgev2 for why an event of the type was not bridged. errors.Is and errors.As
+	// Explain may have a better sentence than bridgev2 for why an event of the type and sender was not bridged. errors.Is and errors.As
 	// work on err. The sentence is what the user reads, also where bridgev2 would send no notice, and the failure is a final one;
 	// "" leaves it all as it is.
-	Explain func(err error, about event.Type) string
+	Explain func(err error, about event.Type, sender id.UserID) string
 	// Provision adds requests to the provisioning interface, whose paths are given without /_matrix/provision. Who asks was checked
 	// and is what user returns. nil adds none.
 	Provision func(router *http.ServeMux, user func(*http.Request) *bridgev2.User)

@@ -26,7 +26,7 @@ func (c *Connector) explain(ms *bridgev2.MessageStatus, info *bridgev2.MessageSt
 		return
 	}
 	// The status itself is asked about: the errors of bridgev2 can only be compared with that.
-	if sentence := c.options.Explain(*ms, info.EventType); sentence != "" {
+	if sentence := c.options.Explain(*ms, info.EventType, info.Sender); sentence != "" {
 		ms.Message, ms.ErrorAsMessage, ms.SendNotice = sentence, false, true
 		ms.Status = event.MessageStatusFail
 	}

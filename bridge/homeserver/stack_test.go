@@ -212,7 +212,7 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		MaxTransaction:   1 << 20,
 		UnencryptedReply: "please encrypt",
 		ForeignReply:     "only for users of example.org",
-		Explain:          func(err error, _ event.Type) string { return s.explain(err) },
+		Explain:          func(err error, _ event.Type, _ id.UserID) string { return s.explain(err) },
 	})
 	s.connector.SetMissingKeyPauses(time.Millisecond, time.Millisecond)
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
