@@ -48,5 +48,5 @@ const textEraseQuestion = "You are about to leave all gatekeepers. People there 
 	"your files that wait to be fetched are erased from this bridge. `export` shows what that is. It cannot be undone.\n\nWrite `yes` to do it, or anything else to keep all as it is."
 
 // textWhatStays is told to who erases everything.
-const textWhatStays = "What this bridge goes on storing is your Matrix ID and which room you talk to me in. What was said in your rooms is kept by your " +
+const textWhatStays = "What this bridge goes on storing is your Matrix ID which room you talk to me in, and for a while that you agreed, enlisted and left, and when. What was said in your rooms is kept by your " +
 	"homeserver and not by me, and what your contacts received is on their devices: leave the rooms, or ask the administrator, to be rid of the former."
