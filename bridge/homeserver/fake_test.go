@@ -166,6 +166,11 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 			return content, 200
 		}
 		return `{"chunk":[]}`, 200
+	case is("GET", "/directory/room/"):
+		if content, ok := f.state[path]; ok {
+			return content, 200
+		}
+		return `{"errcode":"M_NOT_FOUND","error":"no such alias"}`, 404
 	default:
 		f.report("the bridge asked for %s %s", method, path)
 		return `{"errcode":"M_UNRECOGNIZED","error":"not expected by the test"}`, 404
