@@ -2,6 +2,9 @@ package bridge
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/event"
@@ -132,4 +135,36 @@ func (c *Client) KeepInOutbox(ctx context.Context, messageID string) error {
 		ID: messageID, Chat: c.enlistment.JID, Plaintext: []byte("text"), Created: time.Now(),
 	})
 	return err
+}
+
+// ReadInputs reads a body as each of the inputs of the provisioning interface, and returns the statuses that are answered, 0 for what is
+// well-formed.
+func ReadInputs(body string) (statuses []int) {
+	for _, input := range []any{&eraseInput{}, &eeaInput{}, &retryInput{}} {
+		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		request.Body = http.MaxBytesReader(httptest.NewRecorder(), request.Body, maxProvisionBody)
+		status := 0
+		if err := readInput(request, input); err != nil {
+			refused, _ := provisionError(err)
+			status = refused.StatusCode
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+// MaxProvisionBody is the largest body, in bytes.
+const MaxProvisionBody = maxProvisionBody
+
+// ProvisionError returns the answer to an error.
+func ProvisionError(err error) (*httptest.ResponseRecorder, int) {
+	refused, retryAfter := provisionError(err)
+	answer := httptest.NewRecorder()
+	refused.Write(answer)
+	return answer, retryAfter
+}
+
+// LimitReached is what a user gets who comes to a limit at a time.
+func LimitReached(limits Limits, user id.UserID, kind string) error {
+	return limits.limits.take(context.Background(), user, limitKind(kind), 1<<40)
 }
