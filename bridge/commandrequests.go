@@ -39,7 +39,7 @@ func (d *Daemon) acceptCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			aboutContact(ce, "accept +49 151 12345678", func(ctx context.Context, c *Client, jid types.JID) (string, error) {
-				return "Accepted. What they wrote is in the chat with them.", c.Accept(ctx, jid)
+				return textAccepted, c.Accept(ctx, jid)
 			})
 		},
 		Name: "accept",
@@ -63,7 +63,7 @@ func (d *Daemon) declineCommand() *commands.FullHandler {
 				return
 			}
 			aboutContact(ce, "decline +49 151 12345678", func(ctx context.Context, c *Client, jid types.JID) (string, error) {
-				return "Declined. You will not see what they write; they are not told. `undecline` takes it back.", c.Decline(ctx, jid)
+				return textDeclinedContact, c.Decline(ctx, jid)
 			})
 		},
 		Name: "decline",
@@ -79,7 +79,7 @@ func (d *Daemon) undeclineCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			aboutContact(ce, "undecline +49 151 12345678", func(ctx context.Context, c *Client, jid types.JID) (string, error) {
-				return "They can ask again. What they wrote meanwhile is lost.", c.Undecline(ctx, jid)
+				return textUndeclined, c.Undecline(ctx, jid)
 			})
 		},
 		Name: "undecline",

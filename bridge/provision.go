@@ -41,14 +41,14 @@ func (d *Daemon) addProvisioning(router *http.ServeMux, userOf func(*http.Reques
 
 // refuseProvisioning writes an error. What people must not read is logged.
 func refuseProvisioning(w http.ResponseWriter, r *http.Request, err error) {
-	refusal, retryAfter := provisionError(err)
-	if refusal.StatusCode == http.StatusInternalServerError {
+	refused, retryAfter := provisionError(err)
+	if refused.StatusCode == http.StatusInternalServerError {
 		zerolog.Ctx(r.Context()).Err(err).Msg("Failed to do what a user asked for")
 	}
 	if retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	refusal.Write(w)
+	refused.Write(w)
 }
 
 // provisionError says what is answered for an error, and after how many seconds to ask again, 0 if that is not known.
@@ -56,7 +56,10 @@ func provisionError(err error) (mautrix.RespError, int) {
 	var limited *limitError
 	var tooLarge *http.MaxBytesError
 	var refused bridgev2.RespError
+	var why refusal
 	switch {
+	case errors.As(err, &why):
+		return mautrix.RespError{ErrCode: "ORG.POSTERN.REFUSED", Err: string(why), StatusCode: http.StatusConflict}, 0
 	case errors.As(err, &limited):
 		return mautrix.MLimitExceeded.WithMessage("%s", textLimit(limited)), int(limited.until.Sub(limited.now).Seconds()) + 1
 	case errors.As(err, &tooLarge):

@@ -17,12 +17,12 @@ import (
 
 // provisionRoutes are all requests, below /_matrix/provision.
 func (d *Daemon) provisionRoutes() map[string]provisionHandler {
-	return map[string]provisionHandler{
-		"GET /postern/v1/export": d.provisionExport,
-		"POST /postern/v1/erase": d.provisionErase,
-		"POST /postern/v1/eea":   d.provisionEEA,
-		"POST /postern/v1/retry": d.provisionRetry,
-	}
+	routes := contactRoutes()
+	routes["GET /postern/v1/export"] = d.provisionExport
+	routes["POST /postern/v1/erase"] = d.provisionErase
+	routes["POST /postern/v1/eea"] = d.provisionEEA
+	routes["POST /postern/v1/retry"] = d.provisionRetry
+	return routes
 }
 
 func (d *Daemon) provisionExport(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {

@@ -68,3 +68,10 @@ func escape(name string) string {
 	}
 	return text.String()
 }
+
+// What is answered to decisions.
+const (
+	textAccepted        = "Accepted. What they wrote is in the chat with them."
+	textDeclinedContact = "Declined. You will not see what they write; they are not told. `undecline` takes it back."
+	textUndeclined      = "They can ask again. What they wrote meanwhile is lost."
+)

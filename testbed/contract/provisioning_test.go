@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/types"
+
 	"postern/docs"
 	"postern/testbed/homeserver"
 	"postern/testbed/programs"
@@ -45,6 +47,8 @@ func TestTheProvisioningInterfaceKeepsToItsDocument(t *testing.T) {
 	}
 	p.testStrangers(t, document)
 	p.testBadBodies(t, document)
+	p.testSettings(t)
+	p.testRequests(t, ctx)
 	p.testRetry(t, room.String())
 	p.testExport(t)
 	p.testEEA(t, ctx, room.String())
@@ -116,7 +120,7 @@ func (p *provisioned) path(path string) string {
 func operations(document *document, visit func(method, path string)) {
 	for path, item := range document.spec.Paths.Map() {
 		path = strings.TrimPrefix(path, "/_matrix/provision/postern/v1/")
-		path = strings.NewReplacer("{contact}", "@nobody:example.org", "{gatekeeper}", "nothing", "{name}", "nothing").Replace(path)
+		path = strings.NewReplacer("{contact}", "@nobody:example.org", "{gatekeeper}", "nothing", "{name}", "typing").Replace(path)
 		for method := range item.Operations() {
 			visit(method, path)
 		}
@@ -154,6 +158,72 @@ func (p *provisioned) testBadBodies(t *testing.T, document *document) {
 			p.ask(t, want, method, p.path(path), strings.NewReader(body), "Authorization", "Bearer "+p.secret, "Content-Type", "application/json")
 		}
 	})
+}
+
+func (p *provisioned) testSettings(t *testing.T) {
+	var all map[string][]struct{ Name, Value string }
+	p.as(t, http.StatusOK, "GET", "settings", nil, &all)
+	if settings := all[stack.GatekeeperID]; len(settings) < 3 {
+		t.Errorf("settings are %v", all)
+	}
+	p.as(t, http.StatusOK, "PUT", "settings/typing", input{"value": "OFF"}, nil)
+	p.as(t, http.StatusOK, "GET", "settings", nil, &all)
+	for _, setting := range all[stack.GatekeeperID] {
+		if setting.Name == "typing" && setting.Value != "off" {
+			t.Errorf("typing is %s", setting.Value)
+		}
+	}
+	p.as(t, http.StatusConflict, "PUT", "settings/typing", input{"value": "sometimes"}, nil)
+	p.as(t, http.StatusNotFound, "PUT", "settings/nothing", input{"value": "on"}, nil)
+	for _, path := range []string{"settings", "requests"} {
+		p.ask(t, http.StatusNotFound, "GET", p.path(path)+"&gatekeeper=another", nil, "Authorization", "Bearer "+p.secret)
+	}
+}
+
+// testRequests has someone ask who is declined, may ask again, and is accepted.
+func (p *provisioned) testRequests(t *testing.T, ctx context.Context) {
+	carol, err := p.stack.NewContact(ctx, "Carol", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func(text string) {
+		t.Helper()
+		sent, err := carol.Device().SendText(ctx, p.alice.Address, text)
+		if err == nil {
+			err = carol.Device().WaitReceipt(ctx, sent, types.ReceiptTypeDelivered)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	asking := func(want int) {
+		t.Helper()
+		var list map[string]struct {
+			Asking   int
+			Requests []struct{ Address string }
+		}
+		p.as(t, http.StatusOK, "GET", "requests", nil, &list)
+		if got := list[stack.GatekeeperID]; got.Asking != want || len(got.Requests) != want || want == 1 && got.Requests[0].Address != carol.Phone {
+			t.Errorf("asking: %+v instead of %d", got, want)
+		}
+	}
+	asking(0)
+	asks("hello")
+	asking(1)
+	contact := "contacts/" + url.PathEscape(carol.Phone) + "/"
+	p.as(t, http.StatusConflict, "POST", contact+"undecline", nil, nil)
+	p.as(t, http.StatusOK, "POST", contact+"decline", nil, nil)
+	asking(0)
+	p.as(t, http.StatusOK, "POST", contact+"undecline", nil, nil)
+	asks("hello again")
+	asking(1)
+	p.as(t, http.StatusOK, "POST", contact+"accept", nil, nil)
+	asking(0)
+	p.as(t, http.StatusConflict, "POST", contact+"decline", nil, nil)
+	for _, verb := range []string{"accept", "decline", "undecline"} {
+		p.as(t, http.StatusNotFound, "POST", "contacts/4915799999999/"+verb, nil, nil)
+	}
+	p.as(t, http.StatusConflict, "POST", "contacts/nobody/accept", nil, nil)
 }
 
 func (p *provisioned) testRetry(t *testing.T, room string) {
