@@ -131,8 +131,13 @@ var errNotOurs = errors.New("the file is not a database that the bridge has used
 // origin tells of which copy a database was made, and when; zero if of none.
 type origin struct{ made, restored time.Time }
 
-// checkOrigin refuses a copy that was not put in place by restore.
+// checkOrigin refuses a copy that was not put in place by restore, and what was moved away.
 func checkOrigin(ctx context.Context, db *database.Database) (origin, error) {
+	if moved, err := db.Moved(ctx); err != nil {
+		return origin{}, err
+	} else if moved {
+		return origin{}, database.ErrMoved
+	}
 	if made, err := db.CopyMade(ctx); err != nil {
 		return origin{}, err
 	} else if !made.IsZero() {

@@ -120,3 +120,26 @@ func TestOnlyADatabaseOfTheBridgeIsRestored(t *testing.T) {
 		t.Error("a database was made")
 	}
 }
+
+func TestAMovedDatabaseIsNotStarted(t *testing.T) {
+	ctx := context.Background()
+	i := install(t)
+	if _, err := bridge.Migrate(ctx, i.cfg, "postgres://localhost/nothing"); !errors.Is(err, database.ErrInUse) {
+		t.Errorf("while the daemon runs: %v", err)
+	}
+	if err := i.daemon.Network().Database.KV().Set(ctx, "database.moved", []byte("postgres")); err != nil {
+		t.Fatal(err)
+	}
+	i.close()
+	if _, err := bridge.New(ctx, i.cfg, "test", zerolog.Nop()); !errors.Is(err, database.ErrMoved) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Remove(i.cfg.Database.URI); err != nil {
+		t.Fatal(err)
+	}
+	i.open() // for the end of the test
+	postgres := &config.Config{Database: config.Database{Type: config.Postgres}}
+	if _, err := bridge.Migrate(ctx, postgres, "postgres://localhost/nothing"); !errors.Is(err, bridge.ErrNotFromSQLite) {
+		t.Errorf("got %v", err)
+	}
+}
