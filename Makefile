@@ -71,6 +71,10 @@ test-synapse: tools build/synapse ## Run the end-to-end tests with Synapse
 	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) $(TESTFLAGS) ./homeserver ./matrixuser
 	cd testbed && POSTERN_HOMESERVER=synapse $(E2E_ENV) $(E2E)
 
+.PHONY: test-postgres
+test-postgres: tools ## Run the end-to-end tests with PostgreSQL
+	cd testbed && POSTERN_DATABASE=postgres $(E2E_ENV) $(E2E)
+
 .PHONY: lint
 lint: tools build/bin/staticcheck ## Check format, vet, staticcheck and the import rules
 	@unformatted=$$(gofmt -l $(GO_FILES)); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi

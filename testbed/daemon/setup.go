@@ -42,6 +42,8 @@ type Options struct {
 	Domain        string
 	// LogLevel is info if it is empty.
 	LogLevel string
+	// PostgresURI is the database; a file in Dir if it is empty.
+	PostgresURI string
 }
 
 // Daemon is one bridge. Its methods are safe for concurrent use, except Setup and EditConfig.
@@ -118,6 +120,9 @@ func (d *Daemon) Setup(ctx context.Context, gatekeepers []byte) (string, error) 
 		"--public-url", d.PublicURL(),
 		"--admin-listen", process.Loopback(d.adminPort),
 		"--gatekeeper", gatekeepersFile,
+	}
+	if d.options.PostgresURI != "" {
+		args = append(args, "--database-type", "postgres", "--database-uri", d.options.PostgresURI)
 	}
 	if d.options.LogLevel != "" {
 		args = append(args, "--log-level", d.options.LogLevel)

@@ -9,11 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"postern/database"
 	"postern/testbed/leak"
 	"postern/testbed/matrixuser"
 	"postern/testbed/stack"
@@ -211,20 +210,28 @@ func nothingLeft(t *testing.T, ctx context.Context, s *stack.Stack, texts ...str
 	if err := s.Bridge.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := database.Open(ctx, "sqlite", filepath.Join(s.Dir("bridge"), "postern.db"), zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := openDatabase(t, ctx, s)
 	for _, table := range []string{
 		"portal", "message", "reaction", "ghost", "user_login", "user_portal", "disappearing_message", "postern_enlistment",
 		"postern_session", "postern_identity", "postern_outgoing", "postern_received", "postern_prekey", "postern_signed_prekey",
 	} {
 		var count int
-		if err = raw.RawDB.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&count); err != nil || count > 0 {
+		if err := raw.QueryRow(ctx, "SELECT COUNT(*) FROM "+table).Scan(&count); err != nil || count > 0 {
 			t.Errorf("%d rows are left in %s, %v", count, table, err)
 		}
 	}
-	if _, err = raw.RawDB.ExecContext(ctx, "VACUUM"); err == nil {
+	if s.Postgres == nil {
+		notInTheFile(t, ctx, s, raw, texts)
+	}
+	if err := s.Bridge.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func notInTheFile(t *testing.T, ctx context.Context, s *stack.Stack, raw *dbutil.Database, texts []string) {
+	t.Helper()
+	_, err := raw.RawDB.ExecContext(ctx, "VACUUM")
+	if err == nil {
 		_, err = raw.RawDB.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	}
 	if err != nil {
@@ -243,7 +250,4 @@ func nothingLeft(t *testing.T, ctx context.Context, s *stack.Stack, texts ...str
 		t.Fatal(err)
 	}
 	report(t, secrets, nil, dir)
-	if err = s.Bridge.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
 }

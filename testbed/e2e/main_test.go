@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/testbed/homeserver"
+	"postern/testbed/postgres"
 	"postern/testbed/programs"
 	"postern/testbed/stack"
 )
@@ -68,7 +69,7 @@ func shared(t *testing.T) (context.Context, *stack.Stack) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		common.stack, common.err = stack.Start(ctx, stack.Options{
-			Homeserver: homeserver.KindFromEnvironment(), Builder: builder, LogLevel: "debug",
+			Homeserver: homeserver.KindFromEnvironment(), Postgres: postgres.Chosen(), Builder: builder, LogLevel: "debug",
 		})
 	})
 	if common.err != nil {
@@ -82,7 +83,7 @@ func own(t *testing.T, options stack.Options) (context.Context, *stack.Stack) {
 	t.Helper()
 	t.Parallel()
 	ctx := within(t, limit)
-	options.Homeserver, options.Builder = homeserver.KindFromEnvironment(), builder
+	options.Homeserver, options.Postgres, options.Builder = homeserver.KindFromEnvironment(), postgres.Chosen(), builder
 	if options.LogLevel == "" {
 		options.LogLevel = "debug"
 	}

@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,15 +22,7 @@ func TestABridgeThatLostItsDatabaseGoesOn(t *testing.T) {
 	if err := s.Bridge.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	files := must(filepath.Glob(filepath.Join(s.Dir("bridge"), "postern.db*")))(t)
-	if len(files) == 0 {
-		t.Fatal("there is no database to lose")
-	}
-	for _, file := range files {
-		if err := os.Remove(file); err != nil {
-			t.Fatal(err)
-		}
-	}
+	loseDatabase(t, ctx, s)
 	if err := s.Bridge.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -74,12 +73,12 @@ const tokenStart = "eyJhbGciOiJSUzI1NiIs"
 // bridge and homeserver share.
 func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, texts map[string]string) {
 	t.Helper()
-	checkScanner(t, alice.ID().String(), s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+	checkScanner(t, alice.ID().String(), foldersOf(s, "homeserver", "gatekeeper", "bridge")...)
 	var secrets []leak.Secret
 	for what, text := range texts {
 		secrets = append(secrets, leak.Secret{What: "text " + what, Value: []byte(text)})
 	}
-	report(t, secrets, nil, s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+	report(t, secrets, nil, foldersOf(s, "homeserver", "gatekeeper", "bridge")...)
 
 	config, err := s.Bridge.Secrets()
 	if err != nil {
@@ -94,9 +93,9 @@ func scan(t *testing.T, ctx context.Context, s *stack.Stack, alice *bridgeUser, 
 		{What: "an identity token", Value: []byte(tokenStart)},
 	}
 	adminFiles := append([]string{s.Bridge.ConfigFile()}, s.Bridge.Registrations()...)
-	report(t, tokens, adminFiles, s.Dir("gatekeeper"), s.Dir("bridge"))
+	report(t, tokens, adminFiles, foldersOf(s, "gatekeeper", "bridge")...)
 
-	report(t, privateKeys(t, ctx, s), []string{s.Bridge.SecretKeyFile()}, s.Dir("homeserver"), s.Dir("gatekeeper"), s.Dir("bridge"))
+	report(t, privateKeys(t, ctx, s), []string{s.Bridge.SecretKeyFile()}, foldersOf(s, "homeserver", "gatekeeper", "bridge")...)
 }
 
 // checkScanner looks for something that has to be in the files, to see that looking finds.
@@ -134,22 +133,7 @@ func report(t *testing.T, secrets []leak.Secret, except []string, dirs ...string
 // privateKeys opens a copy of the bridge's database with the secret key, the way the bridge does.
 func privateKeys(t *testing.T, ctx context.Context, s *stack.Stack) []leak.Secret {
 	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"postern.db", "postern.db-wal"} {
-		content, err := os.ReadFile(filepath.Join(s.Dir("bridge"), name))
-		if err != nil && name == "postern.db" {
-			t.Fatal(err)
-		} else if err == nil {
-			if err = os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	raw, err := database.Open(ctx, "sqlite", filepath.Join(dir, "postern.db"), zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
+	raw := copyOfDatabase(t, ctx, s)
 	text, err := os.ReadFile(s.Bridge.SecretKeyFile())
 	if err != nil {
 		t.Fatal(err)

@@ -2,16 +2,12 @@ package e2e_test
 
 import (
 	"context"
-	"database/sql"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	_ "github.com/mattn/go-sqlite3"
 
 	"postern/provider"
 	"postern/testbed/sandbox"
@@ -76,16 +72,8 @@ func keys(t *testing.T, ctx context.Context, s *stack.Stack, verb string) string
 // agePublishedKeys makes all keys so old that they may sign, since nobody wants to wait for that in a test.
 func agePublishedKeys(t *testing.T, ctx context.Context, s *stack.Stack) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(s.Bridge.Dir(), "*.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("the bridge has the databases %q, %v", files, err)
-	}
-	db, err := sql.Open("sqlite3", "file:"+files[0]+"?_busy_timeout=10000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err = db.ExecContext(ctx, `UPDATE postern_provider_key SET published=published-$1`, 2*provider.KeyLead.Nanoseconds()); err != nil {
+	db := openDatabase(t, ctx, s)
+	if _, err := db.Exec(ctx, `UPDATE postern_provider_key SET published=published-$1`, 2*provider.KeyLead.Nanoseconds()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Env []string
 	// LogFile takes standard output and error. It is appended to, so that a restarted program continues its log.
 	LogFile string
+	// Credential is whom the process runs as; nil is the caller.
+	Credential *syscall.Credential
 }
 
 // Process is a started program. Its methods are safe for concurrent use.
@@ -48,7 +50,7 @@ func Start(options Options) (*Process, error) {
 	cmd.Env = append(os.Environ(), options.Env...)
 	cmd.Stdout = log
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: options.Credential}
 	dieWithParent(cmd.SysProcAttr)
 
 	p := &Process{options: options, done: make(chan struct{})}

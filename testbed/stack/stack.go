@@ -15,6 +15,7 @@ import (
 	"postern/gatekeeper/waclient"
 	"postern/testbed/daemon"
 	"postern/testbed/homeserver"
+	"postern/testbed/postgres"
 	"postern/testbed/process"
 	"postern/testbed/programs"
 	"postern/testbed/sandbox"
@@ -45,6 +46,8 @@ type Options struct {
 	Federation bool
 	// LogLevel is the bridge's; info if it is empty.
 	LogLevel string
+	// Postgres gives the bridge a PostgreSQL database instead of an SQLite file.
+	Postgres bool
 	// Progress is called before every step, if set.
 	Progress func(step string)
 }
@@ -54,6 +57,9 @@ type Stack struct {
 	Homeserver *homeserver.Server
 	Gatekeeper *sandbox.Server
 	Bridge     *daemon.Daemon
+	// Postgres is nil unless the options ask for it. PostgresURI is the bridge's database there.
+	Postgres    *postgres.Server
+	PostgresURI string
 	// SetupOutput is what `postern init` printed.
 	SetupOutput string
 
@@ -105,8 +111,13 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
+	if options.Postgres {
+		if err = s.startPostgres(ctx); err != nil {
+			return err
+		}
+	}
 	s.Bridge, err = daemon.New(daemon.Options{
-		Binary: postern, Dir: s.Dir("bridge"), LogLevel: options.LogLevel,
+		Binary: postern, Dir: s.Dir("bridge"), LogLevel: options.LogLevel, PostgresURI: s.PostgresURI,
 		HomeserverURL: s.Homeserver.URL(), Domain: s.Homeserver.Domain(),
 	})
 	if err != nil {
@@ -123,6 +134,18 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 		return err
 	}
 	return s.setUpBridge(ctx)
+}
+
+func (s *Stack) startPostgres(ctx context.Context) (err error) {
+	s.progress("starting PostgreSQL")
+	if s.Postgres, err = postgres.New(ctx); err != nil {
+		return err
+	}
+	if err = s.Postgres.Start(ctx); err != nil {
+		return err
+	}
+	s.PostgresURI, err = s.Postgres.NewDatabase(ctx, "postern")
+	return err
 }
 
 // setUpBridge does what an admin does: describe the gatekeeper, and let postern init write the files.
@@ -192,6 +215,9 @@ func (s *Stack) Close() error {
 	if s.Homeserver != nil {
 		// Nobody needs its files any more, and Dendrite takes seconds to end by itself.
 		s.Homeserver.Kill()
+	}
+	if s.Postgres != nil {
+		problems = append(problems, s.Postgres.Close())
 	}
 	if os.Getenv(KeepVariable) != "" {
 		return errors.Join(append(problems, fmt.Errorf("files are kept, as %s asks: %s", KeepVariable, s.dir))...)
