@@ -48,7 +48,7 @@ const (
 	missingDevices = 100
 	missingBatch   = 50
 	// missingRetryFirst is the pause before the next try. It doubles up to missingRetryMax; a sign of life begins anew.
-	missingRetryFirst = time.Minute
+	missingRetryFirst = 5 * time.Second
 	missingRetryMax   = 30 * time.Minute
 	// missingRest is the least time between two tries.
 	missingRest = 5 * time.Second

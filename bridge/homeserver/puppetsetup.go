@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -143,25 +143,22 @@ func (s *puppets) make(ctx context.Context, p *puppet) error {
 	store.DeviceID = newDeviceID()
 	device.client = device.newClient(store.DeviceID)
 	var known *published
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		known, err = device.askPublished(groupCtx)
-		return err
-	})
-	group.Go(func() (err error) {
-		if s.crypto.connector.features.MSC4190 {
-			return device.create(groupCtx, store.DeviceID)
-		}
-		_, err = device.session(groupCtx)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	var askErr, err error
+	var asking sync.WaitGroup
+	asking.Go(func() { known, askErr = device.askPublished(ctx) })
+	if s.crypto.connector.features.MSC4190 {
+		err = device.create(ctx, store.DeviceID)
+	} else {
+		_, err = device.session(ctx)
+	}
+	asking.Wait()
+	if err = errors.Join(err, askErr); err != nil {
 		return err
 	}
-	if err := device.newMachine(ctx); err != nil {
+	if err = device.newMachine(ctx); err != nil {
 		return err
 	}
-	if err := device.publish(ctx, known); err != nil {
+	if err = device.publish(ctx, known); err != nil {
 		device.close()
 		return err
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"testing"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/testbed/matrixuser"
 	"postern/testbed/stack"
 )
 
@@ -80,4 +82,84 @@ func TestContactsDevicesOutliveARestart(t *testing.T) {
 	if again := isContactsOwn(t, ctx, alice, alice.receives(t, ctx, after)); again != device {
 		t.Errorf("the contact had device %s and now has %s", device, again)
 	}
+}
+
+// TestANewDeviceOfTheUserReadsWhatContactsWriteNext: contacts' devices and the bot's all begin a new session.
+func TestANewDeviceOfTheUserReadsWhatContactsWriteNext(t *testing.T) {
+	ctx, s := shared(t)
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	before := unique("before")
+	tells(t, ctx, bob, alice, before)
+	room := alice.receives(t, ctx, before).RoomID
+	alice.waitPortal(t, ctx, room)
+	there := unique("there")
+	alice.writes(t, ctx, room, there) // whoever answers has seen what came before
+	hears(t, ctx, bob, there)
+
+	tablet, err := s.NewDevice(ctx, alice.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The news of a device takes its own way. What is written meanwhile, the new device cannot read.
+	for try := 0; ; try++ {
+		text := unique("new")
+		mark := tablet.Mark()
+		tells(t, ctx, bob, alice, text)
+		soon, cancel := context.WithTimeout(ctx, patience/6)
+		_, err = tablet.WaitAfter(soon, mark, text, matrixuser.MessageIn(room, "", text))
+		cancel()
+		if err == nil {
+			break
+		} else if try == 3 || ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	if devices := must(alice.Devices(ctx, alice.ID()))(t); len(devices) != 2 {
+		t.Errorf("the user has %d devices", len(devices))
+	}
+}
+
+// TestADeviceThatRanOutOfOneTimeKeysReadsTheMessageLater is of a device that was offline while many wrote to it for the first time.
+func TestADeviceThatRanOutOfOneTimeKeysReadsTheMessageLater(t *testing.T) {
+	ctx, s := shared(t)
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	tablet, err := s.NewDevice(ctx, alice.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tablet.Pause()
+	claim := &mautrix.ReqClaimKeys{OneTimeKeys: mautrix.OneTimeKeysRequest{
+		alice.ID(): {tablet.Client.DeviceID: id.KeyAlgorithmSignedCurve25519},
+	}}
+	for claimed := true; claimed; {
+		answer, err := alice.Client.ClaimKeys(ctx, claim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claimed = len(answer.OneTimeKeys[alice.ID()][tablet.Client.DeviceID]) > 0
+	}
+	text, there := unique("text"), unique("there")
+	tells(t, ctx, bob, alice, text)
+	received := alice.receives(t, ctx, text)
+	room, contact := received.RoomID, received.Sender
+	alice.waitPortal(t, ctx, room)
+
+	// The other device would refuse to hand the key on, and mautrix' client believes that more than the key.
+	alice.Pause()
+	tablet.Resume()
+	must(tablet.Wait(ctx, "own join", matrixuser.MembershipOf(room, alice.ID(), event.MembershipJoin)))(t)
+	must(tablet.SendText(ctx, room, there))(t) // a sign of life
+	must(tablet.Wait(ctx, "key from "+contact.String(), func(evt *event.Event) bool {
+		return evt.Type == event.ToDeviceEncrypted && evt.Sender == contact
+	}))(t)
+	// The client may have given up on the message by now.
+	message := must(tablet.Client.GetEvent(ctx, room, received.ID))(t)
+	if err = message.Content.ParseRaw(event.EventEncrypted); err != nil {
+		t.Fatal(err)
+	}
+	message = must(tablet.Client.Crypto.Decrypt(ctx, message))(t)
+	if body := message.Content.AsMessage().Body; body != text {
+		t.Errorf("read %q", body)
+	}
+	isContactsOwn(t, ctx, alice, message)
 }

@@ -102,12 +102,16 @@ func New(ctx context.Context, options Options) (*User, error) {
 	syncer.OnEvent(func(_ context.Context, evt *event.Event) { user.events.Add(evt) })
 	helper.DecryptErrorCallback = func(evt *event.Event, err error) { user.failures.Add(decryptFailure{evt.ID, err}) }
 
-	syncCtx, stop := context.WithCancel(context.Background())
-	user.life, user.stop = syncCtx, stop
-	user.stopped.Go(func() {
-		user.events.End(fmt.Errorf("sync ended: %w", client.SyncWithContext(syncCtx)))
-	})
+	user.Resume()
 	return user, nil
+}
+
+// Resume syncs again after a Pause, from where that stopped.
+func (u *User) Resume() {
+	ctx, stop := context.WithCancel(context.Background())
+	u.life, u.stop = ctx, stop
+	u.events.End(nil) // more may come
+	u.stopped.Go(func() { u.events.End(fmt.Errorf("sync ended: %w", u.Client.SyncWithContext(ctx))) })
 }
 
 // Pause ends the sync, so that the user neither receives nor decrypts any more.

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix"
 
+	"postern/testbed/homeserver"
 	"postern/testbed/matrixuser"
 	"postern/testbed/whatsapp"
 )
@@ -22,9 +24,33 @@ func (s *Stack) NewUser(ctx context.Context, localpart string) (*matrixuser.User
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(s.Dir("users"), localpart+"-")
+	return s.newDevice(ctx, account)
+}
+
+// NewDevice logs a user in again, with another device.
+func (s *Stack) NewDevice(ctx context.Context, of *matrixuser.User) (*matrixuser.User, error) {
+	account := *of.Account()
+	client, err := mautrix.NewClient(s.Homeserver.URL(), "", "")
 	if err != nil {
-		return nil, fmt.Errorf("failed to make a folder for %s: %w", localpart, err)
+		return nil, fmt.Errorf("failed to make a client for %s: %w", of.ID(), err)
+	}
+	login, err := client.Login(ctx, &mautrix.ReqLogin{
+		Type:       mautrix.AuthTypePassword,
+		Identifier: mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: account.UserID},
+		Password:   account.Password,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("failed to log %s in again: %w", of.ID(), err)
+	}
+	account.AccessToken, account.DeviceID = login.AccessToken, login.DeviceID.String()
+	return s.newDevice(ctx, &account)
+}
+
+// newDevice starts a client for a device that is logged in.
+func (s *Stack) newDevice(ctx context.Context, account *homeserver.Account) (*matrixuser.User, error) {
+	dir, err := os.MkdirTemp(s.Dir("users"), "user-")
+	if err != nil {
+		return nil, fmt.Errorf("failed to make a folder for %s: %w", account.UserID, err)
 	}
 	user, err := matrixuser.New(ctx, matrixuser.Options{HomeserverURL: s.Homeserver.URL(), Account: account, Dir: dir})
 	if err != nil {
