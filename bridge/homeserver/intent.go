@@ -91,7 +91,14 @@ func (i *Intent) SendState(
 	return i.ASIntent.SendState(ctx, room, kind, key, content, at)
 }
 
-// EnsureJoined implements bridgev2.MatrixAPI, with the same promise. There is nothing to join if no room was wanted.
+// SetDisplayName implements bridgev2.MatrixAPI. A contact gets a name before a room is made, and the encryption device is made
+// meanwhile.
+func (i *Intent) SetDisplayName(ctx context.Context, name string) error {
+	i.connector.crypto.prepareSoon(i.Matrix.UserID)
+	return i.ASIntent.SetDisplayName(ctx, name)
+}
+
+// EnsureJoined implements bridgev2.MatrixAPI, with the promise of SendState. There is nothing to join if no room was wanted.
 func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bridgev2.EnsureJoinedParams) error {
 	if room == "" {
 		return nil

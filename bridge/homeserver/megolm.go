@@ -27,14 +27,16 @@ type megolm struct {
 	tracking  sync.Mutex // held while the devices of members are asked for
 	log       zerolog.Logger
 
-	endExpiry context.CancelFunc
-	expiry    sync.WaitGroup
+	preparing  chan struct{}
+	background sync.WaitGroup // ends with the connector's life
 }
 
 var _ matrix.Crypto = (*megolm)(nil)
 
 func newMegolm(c *Connector) *megolm {
-	m := &megolm{connector: c, log: c.Log.With().Str("component", "encryption").Logger()}
+	m := &megolm{
+		connector: c, log: c.Log.With().Str("component", "encryption").Logger(), preparing: make(chan struct{}, maxPreparing),
+	}
 	m.puppets = newPuppets(m)
 	return m
 }
@@ -56,9 +58,7 @@ func (m *megolm) Init(ctx context.Context) error {
 	if err := m.loadBot(ctx); err != nil {
 		return err
 	}
-	expiryCtx, cancel := context.WithCancel(m.log.WithContext(context.Background()))
-	m.endExpiry = cancel
-	m.expiry.Go(func() { m.expire(expiryCtx) })
+	m.background.Go(func() { m.expire(m.log.WithContext(m.connector.life)) })
 	return nil
 }
 
@@ -155,6 +155,25 @@ func (m *megolm) prepare(ctx context.Context, user id.UserID) {
 	}
 }
 
+// maxPreparing is how many devices are made in the background at a time. Others are made when they are needed.
+const maxPreparing = 8
+
+// prepareSoon is prepare in the background.
+func (m *megolm) prepareSoon(user id.UserID) {
+	if !m.connector.Bridge.IsGhostMXID(user) || m.connector.life.Err() != nil {
+		return
+	}
+	select {
+	case m.preparing <- struct{}{}:
+	default:
+		return
+	}
+	m.background.Go(func() {
+		defer func() { <-m.preparing }()
+		m.prepare(m.log.WithContext(m.connector.life), user)
+	})
+}
+
 // Decrypt implements matrix.Crypto. Whichever of our devices got the key, the bot has it.
 func (m *megolm) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, error) {
 	return m.bot.machine.DecryptMegolmEvent(ctx, evt)
@@ -217,13 +236,10 @@ func (m *megolm) Reset(context.Context, bool) error { return errNoReset }
 // Start implements matrix.Crypto. The connector starts and stops the bot's sync.
 func (m *megolm) Start() {}
 
-// Stop implements matrix.Crypto.
+// Stop implements matrix.Crypto. The connector's life must be over.
 func (m *megolm) Stop() {
+	m.background.Wait()
 	m.puppets.close()
-	if m.endExpiry != nil {
-		m.endExpiry()
-		m.expiry.Wait()
-	}
 	if m.bot != nil {
 		m.bot.close()
 	}

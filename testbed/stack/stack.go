@@ -48,6 +48,9 @@ type Options struct {
 	LogLevel string
 	// Postgres gives the bridge a PostgreSQL database instead of an SQLite file.
 	Postgres bool
+	// Front makes something that stands between the bridge and the homeserver, if set. It gets the homeserver's address and returns
+	// the one that the bridge is told.
+	Front func(homeserver string) (string, error)
 	// Progress is called before every step, if set.
 	Progress func(step string)
 }
@@ -116,9 +119,15 @@ func (s *Stack) prepare(ctx context.Context, options Options) error {
 			return err
 		}
 	}
+	address := s.Homeserver.URL()
+	if options.Front != nil {
+		if address, err = options.Front(address); err != nil {
+			return err
+		}
+	}
 	s.Bridge, err = daemon.New(daemon.Options{
 		Binary: postern, Dir: s.Dir("bridge"), LogLevel: options.LogLevel, PostgresURI: s.PostgresURI,
-		HomeserverURL: s.Homeserver.URL(), Domain: s.Homeserver.Domain(),
+		HomeserverURL: address, Domain: s.Homeserver.Domain(),
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,15 +25,17 @@ const (
 
 // conversations are the chats of one Matrix user with contacts that cost next to nothing.
 type conversations struct {
-	user     *stack.BridgeUser
-	contacts []*peer.Contact
-	rooms    []id.RoomID
+	user *stack.BridgeUser
+	// first and step choose the contacts' numbers; 0 is firstPhone and 1.
+	first, step int
+	contacts    []*peer.Contact
+	rooms       []id.RoomID
 }
 
 // start makes contacts and exchanges a message each way with every one of them, so that rooms and sessions are there.
 func (c *conversations) start(ctx context.Context, s *stack.Stack) error {
 	for i := range chats {
-		phone := fmt.Sprintf("+%d", firstPhone+i)
+		phone := fmt.Sprintf("+%d", cmp.Or(c.first, firstPhone)+i*cmp.Or(c.step, 1))
 		contact, err := peer.NewContact(ctx, peerServer(s.Gatekeeper), phone, fmt.Sprintf("Contact %d", i))
 		if err != nil {
 			return err

@@ -27,6 +27,7 @@ var measurements = []measurement{
 	{"client", "the interop client alone", measureClient},
 	{"rate", "messages to Matrix, 8 chats", measureRate},
 	{"latency", "one message, each way", measureLatency},
+	{"puppets", "contacts' own encryption devices", measurePuppets},
 	{"files", "a large file, each way", measureFiles},
 	{"busy", "texts beside ten files", measureBusy},
 	{"users", "1,000 enlisted users", measureUsers},

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"postern/testbed/cmd/bench/report"
+	"postern/testbed/matrixuser"
+	"postern/testbed/stack"
+)
+
+const (
+	// puppetRounds are measured in turns with the baseline; the medians count.
+	puppetRounds     = 5
+	puppetMessages   = 100
+	puppetRateTarget = 0.95
+	// firstMessages are sent by as many new contacts, in turns with the baseline.
+	firstMessages      = 40
+	firstMessageTarget = 150 // ms
+	puppetDiskTarget   = 6   // KiB
+)
+
+// measurePuppets compares contacts whose messages are encrypted by a device of their own with contacts whose messages are encrypted
+// by the bot's, in the same bridge and on the same homeserver: for every second contact the homeserver refuses the device. How
+// much memory a device takes is measured by a test of bridge/homeserver, since the difference drowns in that of a process.
+func measurePuppets(ctx context.Context, b *bench) (figures []report.Figure, err error) {
+	var front puppetFront
+	s, err := stack.Start(ctx, stack.Options{
+		Homeserver: b.kind, Builder: b.builder, LogLevel: "warn", Front: front.start,
+		Progress: func(step string) { b.progress("  %s", step) },
+	})
+	if err != nil {
+		return nil, errors.Join(err, front.close())
+	}
+	defer func() { err = errors.Join(err, s.Close(), front.close()) }()
+	alice, err := newEnlisted(ctx, s, "alice")
+	if err != nil {
+		return nil, err
+	}
+	first, err := measureFirstMessages(ctx, b, s, alice)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := measurePuppetRate(ctx, b, s, alice)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := measurePuppetDisk(ctx, s)
+	return []report.Figure{first, rate, disk}, err
+}
+
+// measureFirstMessages takes the time from before a new contact sends the first message, for which a room and a device are made,
+// until the user's client has decrypted it.
+func measureFirstMessages(ctx context.Context, b *bench, s *stack.Stack, alice *stack.BridgeUser) (figure report.Figure, err error) {
+	b.progress("  first messages of new contacts")
+	var own, bots []float64
+	for n := range 2 * b.scaled(firstMessages) {
+		contact, err := s.NewContact(ctx, fmt.Sprintf("Contact %d", n), 1)
+		if err != nil {
+			return figure, err
+		}
+		text := "first message of " + contact.Phone
+		mark, start := alice.Mark(), time.Now()
+		if _, err = contact.Device().SendText(ctx, alice.Address, text); err != nil {
+			return figure, err
+		}
+		evt, err := alice.WaitAfter(ctx, mark, text, matrixuser.MessageIn("", "", text))
+		if err != nil {
+			return figure, err
+		}
+		taken := time.Since(start).Seconds() * 1000
+		byOwn := evt.Mautrix.TrustSource != nil && evt.Mautrix.TrustSource.UserID == evt.Sender
+		if byOwn == hasNoDevice(contact.Phone) {
+			return figure, fmt.Errorf("%w: the message of %s is encrypted by %v", errWrongDevice, contact.Phone, evt.Mautrix.TrustSource)
+		}
+		if n < 2 {
+			continue // caches are empty, and the user's devices are not known
+		}
+		if byOwn {
+			own = append(own, taken)
+		} else {
+			bots = append(bots, taken)
+		}
+	}
+	return report.Figure{
+		Name: "first message of a new contact with a device of its own, median", Unit: "ms",
+		Value: report.Median(own), Baseline: report.Median(bots), BaselineName: "under the bot's device",
+		Target: &report.Target{Subject: report.Difference, Number: firstMessageTarget},
+	}, nil
+}
+
+// errWrongDevice: the comparison would be one of a thing with itself.
+var errWrongDevice = errors.New("a message is encrypted by the wrong device")
+
+// measurePuppetRate is measureRate with contacts of the one kind and, as baseline, of the other.
+func measurePuppetRate(ctx context.Context, b *bench, s *stack.Stack, alice *stack.BridgeUser) (figure report.Figure, err error) {
+	own := &conversations{user: alice, first: firstPhone, step: 2}
+	bots := &conversations{user: alice, first: firstPhone + 1, step: 2}
+	rates := map[*conversations][]float64{}
+	for _, list := range []*conversations{own, bots} {
+		b.progress("  starting %d chats", chats)
+		defer list.close()
+		if err = list.start(ctx, s); err != nil {
+			return figure, err
+		}
+	}
+	alice.Pause()
+	each := b.scaled(puppetMessages)
+	for round := range puppetRounds {
+		order := []*conversations{own, bots}
+		if round%2 == 1 {
+			order = []*conversations{bots, own}
+		}
+		for _, list := range order {
+			measured, err := list.rate(ctx, each)
+			if err != nil {
+				return figure, err
+			}
+			rates[list] = append(rates[list], measured)
+		}
+		b.progress("  round %d: %.0f/s (under the bot's device %.0f)", round+1, rates[own][round], rates[bots][round])
+	}
+	for _, list := range []*conversations{own, bots} {
+		if err = list.check(ctx, puppetRounds*each); err != nil {
+			return figure, err
+		}
+	}
+	return report.Figure{
+		Name: fmt.Sprintf("WhatsApp to Matrix, contacts' own devices, %d chats", chats), Unit: "messages/s",
+		Value: report.Median(rates[own]), Baseline: report.Median(rates[bots]), BaselineName: "under the bot's device",
+		Target: &report.Target{Subject: report.Ratio, AtLeast: true, Number: puppetRateTarget},
+	}, nil
+}
