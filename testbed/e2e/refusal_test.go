@@ -27,7 +27,7 @@ func TestPhoneNumbersThatLeadNowhere(t *testing.T) {
 		"+1":                   "international form",
 		"+4915199999999999999": "international form",
 		"+4915199999999":       "Nobody",
-		shy.Phone:              "does not accept third-party chats",
+		shy.Phone:              "has third-party chats off",
 	} {
 		t.Run(phone, func(t *testing.T) {
 			alice.command(t, ctx, "start-chat "+phone, reason)
