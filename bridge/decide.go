@@ -140,10 +140,15 @@ func (c *Client) settleDecision(ctx context.Context, jid types.JID) error {
 	if err != nil {
 		return err
 	}
-	switch contact.Request {
-	case puppet.Accepted:
+	switch {
+	case contact.Request == puppet.Accepted && contact.Blocked: // the room opens with the first event after that is undone
+		if err = c.kept().DeleteAll(ctx, jid); err != nil {
+			return err
+		}
+		return c.contacts().ClearMissed(ctx, jid)
+	case contact.Request == puppet.Accepted:
 		return c.deliverKept(ctx, contact, key)
-	case puppet.Declined:
+	case contact.Request == puppet.Declined:
 		c.gate.close(jid)
 		if contact.Shown {
 			if err = c.dropRequestRoom(ctx, key); err != nil {

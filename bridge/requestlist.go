@@ -28,7 +28,7 @@ type Request struct {
 	// Address is what names them in a command.
 	Address string    `json:"address"`
 	Asked   time.Time `json:"asked"`
-	// Room is set if there is an invitation.
+	// Shown is set if there is an invitation.
 	Shown bool `json:"invitation"`
 }
 

@@ -175,3 +175,37 @@ func TestDecisionsAndSettingsSurviveALapse(t *testing.T) {
 		}
 	})
 }
+
+func TestPingsAreFewAndAnswersCountOnce(t *testing.T) {
+	onEachDialect(t, func(t *testing.T, raw *dbutil.Database) {
+		ctx := context.Background()
+		db := upgraded(t, raw)
+		alice := enlistment()
+		check(t, db.Enlistments().Create(ctx, alice))
+		contacts := db.Contacts(alice.Account)
+		now := time.Unix(1_800_000_000, 0)
+		ping := func(jid types.JID, at time.Time) bool {
+			return must(contacts.Ping(ctx, jid, at, at.Add(-7*24*time.Hour), at.Add(-24*time.Hour), 2))
+		}
+		carol := types.NewJID("4915112345673", types.DefaultUserServer)
+		if !ping(anna, now) || ping(anna, now.Add(6*24*time.Hour)) {
+			t.Error("one contact is asked more or less than once in a week")
+		}
+		if !ping(ben, now) || ping(carol, now.Add(23*time.Hour)) || !ping(carol, now.Add(25*time.Hour)) {
+			t.Error("more or less than two contacts are asked in a day")
+		}
+		if contact := must(contacts.Contact(ctx, anna)); !contact.Wished || !contact.Pinged.Equal(now) || contact.Request != puppet.NeverAsked {
+			t.Errorf("the contact is %+v", contact)
+		}
+		if !must(contacts.Grant(ctx, anna)) || must(contacts.Grant(ctx, anna)) {
+			t.Error("an answer counts more or less than once")
+		}
+		check(t, contacts.Unping(ctx, ben))
+		if contact := must(contacts.Contact(ctx, ben)); contact.Wished || !contact.Pinged.IsZero() {
+			t.Errorf("a ping that was taken back is %+v", contact)
+		}
+		if !ping(anna, now.Add(8*24*time.Hour)) {
+			t.Error("a contact cannot be asked again after a week")
+		}
+	})
+}

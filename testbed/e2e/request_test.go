@@ -102,6 +102,10 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 			if content.Name != bob.Name && (!strings.Contains(content.Name, bob.Phone[:3]) || !strings.HasSuffix(content.Name, " on Sandbox (whatsapp)")) {
 				t.Errorf("the invitation is called %q", content.Name)
 			}
+		case *event.BridgeEventContent:
+			if !content.Channel.MessageRequest {
+				t.Error("clients are not told that it is a request")
+			}
 		case *event.RoomAvatarEventContent:
 			if content.URL != "" {
 				t.Error("the invitation has a picture")
@@ -138,6 +142,10 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 	if len(order) != 3 || !strings.Contains(order[0], "first") || !strings.Contains(order[2], "last") {
 		t.Errorf("the messages came as %v", order)
 	}
+	alice.sees(t, ctx, "end of the request", func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.BridgeEventContent)
+		return ok && evt.RoomID == room && !content.Channel.MessageRequest
+	})
 	alice.sees(t, ctx, "contact's own name", func(evt *event.Event) bool {
 		content, ok := evt.Content.Parsed.(*event.RoomNameEventContent)
 		return ok && evt.RoomID == room && content.Name == bob.Name
