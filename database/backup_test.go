@@ -149,13 +149,16 @@ func TestForgottenSessionsCannotBeUsedAgain(t *testing.T) {
 		must(store.Enqueue(ctx, interop.Outgoing{ID: "A", Chat: aliceJID, Plaintext: []byte("text"), Created: frozenTime}))
 		check(t, store.PutReceived(ctx, [32]byte{1}, []byte("text")))
 
+		_, err := raw.Exec(ctx, "INSERT INTO postern_room_key (user_id, device, session, owner, room, room_key, created) VALUES ('a', 'b', 'c', 'd', 'e', $1, 1)", []byte{1})
+		check(t, err)
+
 		made := frozenTime.Truncate(time.Second)
 		lapsed, err := db.ForgetSessions(ctx, made)
 		check(t, err)
 		if lapsed != 1 {
 			t.Errorf("%d have to enlist again", lapsed)
 		}
-		for _, name := range []string{"session", "identity", "prekey", "signed_prekey", "outgoing", "received"} {
+		for _, name := range []string{"session", "identity", "prekey", "signed_prekey", "outgoing", "received", "room_key"} {
 			var rows int
 			check(t, raw.QueryRow(ctx, "SELECT count(*) FROM postern_"+name).Scan(&rows))
 			if rows > 0 {

@@ -69,6 +69,11 @@ func filled(t *testing.T) (*database.Database, *dbutil.Database) {
 		check(t, err)
 	}
 	for _, table := range []struct{ name, values string }{
+		{"postern_usage (user_id, kind, day, used)", "'@alice:x', 'messages', 20000, 3"},
+		{"postern_suspension (user_id, reason, actor, at)", "'@alice:x', 'because', '@admin:x', 5"},
+		{"postern_audit (seq, at, kind, actor, user_id, gatekeeper, subject, hash)", "1, 5, 'a', 'b', 'c', 'd', 'e', randomblob(32)"},
+		{"postern_audit_ends (id, first_seq, first_hash, last_seq, last_hash)", "1, 1, x'00', 1, x'01'"},
+		{"postern_room_key (user_id, device, session, owner, room, room_key, created)", "'a', 'b', 'c', 'd', 'e', x'ff', 7"},
 		{"mx_registrations (user_id)", "'@bob:x'"},
 		{"crypto_tracked_user (user_id, devices_outdated)", "'@alice:x', 1"},
 		{"crypto_device (user_id, device_id, identity_key, signing_key, trust, deleted, name)", "'@alice:x', 'D', 'k', 'k', 200, false, 'phone'"},

@@ -19,6 +19,7 @@ func (db *Database) ForgetSessions(ctx context.Context, made time.Time) (lapsed 
 	err = db.atomically(ctx, func(ctx context.Context) error {
 		for _, table := range []string{
 			"postern_session", "postern_identity", "postern_prekey", "postern_signed_prekey", "postern_outgoing", "postern_received",
+			"postern_room_key", // in the name of devices that there will not be any more
 		} {
 			if err := db.exec(ctx, "erase "+table, "DELETE FROM "+table); err != nil {
 				return err
