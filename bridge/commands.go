@@ -15,6 +15,7 @@ func (d *Daemon) addCommands() {
 	processor.AddHandlers(d.adminCommands()...)
 	processor.AddHandlers(d.trustCommands()...)
 	processor.AddHandlers(d.blockCommands()...)
+	processor.AddHandlers(d.reportCommand())
 	processor.AddHandlers(
 		d.retryCommand(),
 		d.logoutCommand(),
