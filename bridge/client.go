@@ -56,6 +56,7 @@ type Client struct {
 	blocks     blocks
 	codes      shownCodes
 	keyNotices keyNotices
+	ignored    ignoredLooks
 	settled    atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
 	chats      chatStates
 }

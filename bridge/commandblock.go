@@ -1,11 +1,14 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2/commands"
 
+	"postern/bridge/homeserver"
 	"postern/puppet"
 )
 
@@ -44,6 +47,9 @@ func listBlocked(ce *commands.Event) {
 		ce.Reply("%s", textNotEnlisted)
 	}
 	for _, client := range clients {
+		if err := client.compareIgnored(ce.Ctx); err != nil && !errors.Is(err, homeserver.ErrNoPuppet) {
+			zerolog.Ctx(ce.Ctx).Warn().Err(err).Msg("Failed to look whom a user ignores")
+		}
 		blocked, err := client.Blocked(ce.Ctx)
 		if err != nil {
 			answer(ce, "", err)

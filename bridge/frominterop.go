@@ -28,6 +28,7 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 	case *interop.Connected, *interop.OfflineDelivered, *interop.Disconnected, *interop.Ended:
 	default:
 		c.use()
+		c.lookAtIgnored()
 	}
 	switch evt := evt.(type) {
 	case *interop.Message:
@@ -241,6 +242,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		c.forgetOldRequests(ctx)
 		c.settleSoon()
 		c.compareBlocksSoon()
+		c.lookAtIgnored()
 		if kept := c.chats.takeReceipts(); len(kept) > 0 {
 			c.network.spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
 		}

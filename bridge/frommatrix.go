@@ -80,6 +80,7 @@ func (c *Client) enqueue(
 	if !c.IsLoggedIn() {
 		return bridgev2.ErrNotLoggedIn
 	}
+	c.lookAtIgnored()
 	if blocked, err := c.isBlocked(ctx, jid); err != nil {
 		return sendError(c.gatekeeperName(), err)
 	} else if blocked {

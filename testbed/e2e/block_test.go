@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"golang.org/x/sync/errgroup"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/matrixuser"
 	"postern/testbed/record"
@@ -294,4 +295,32 @@ func TestABlockThatRacesWithMessages(t *testing.T) {
 	if after > 0 {
 		t.Errorf("%d messages appeared after the bot said that the contact is blocked", after)
 	}
+}
+
+// TestIgnoringAContactBlocksThem: the list is read in the user's name when something happens in a chat, or when they ask.
+func TestIgnoringAContactBlocksThem(t *testing.T) {
+	ctx, s := shared(t)
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	hello := unique("hello")
+	tells(t, ctx, bob, alice, hello)
+	ghost := alice.receives(t, ctx, hello).Sender
+	list := blocklistOf(t, ctx, s, alice)
+	ignores := func(users ...id.UserID) {
+		content := event.IgnoredUserListEventContent{IgnoredUsers: make(map[id.UserID]event.IgnoredUser)}
+		for _, user := range users {
+			content.IgnoredUsers[user] = event.IgnoredUser{}
+		}
+		if err := alice.Client.SetAccountData(ctx, event.AccountDataIgnoredUserList.Type, &content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ignores(ghost, "@somebody:example.org")
+	alice.command(t, ctx, "blocks", bob.Phone)
+	list.waits(t, ctx, bob, true)
+	ignores()
+	alice.command(t, ctx, "blocks", "blocked nobody")
+	list.waits(t, ctx, bob, false)
+	again := unique("again")
+	tells(t, ctx, bob, alice, again)
+	alice.receives(t, ctx, again)
 }
