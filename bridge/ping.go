@@ -16,29 +16,26 @@ import (
 // gatekeeper keeps the answer until it was taken, so neither gets lost.
 
 const (
-	// pingPause is the least time between two pings of a user to one contact, and pingsPerDay how many a user may send to
-	// all within a day.
+	// pingPause is the least time between two pings of a user to one contact. How many a user may send to all in a day is limitPings.
 	pingPauseDays = 7
 	pingPause     = pingPauseDays * 24 * time.Hour
-	pingsPerDay   = 5
 )
-
-// pingLimits is how much a user may ask.
-func (c *Client) pingLimits() (pause time.Duration, perDay int) { return pingPause, pingsPerDay }
 
 // errPinged: the contact does not accept third-party chats, and was asked to.
 var errPinged = errors.New("contact was asked to turn third-party chats on")
 
 // reachOut asks a contact to turn third-party chats on. It never returns nil, unless they accept such chats by now:
-// errPinged, interop.ErrTooManyPings, and what Ping returns.
+// errPinged, interop.ErrTooManyPings, *limitError, and what Ping returns.
 func (c *Client) reachOut(ctx context.Context, jid types.JID) error {
-	pause, perDay := c.pingLimits()
 	now := c.network.Clock.Now()
-	noted, err := c.contacts().Ping(ctx, jid, now, now.Add(-pause), now.AddDate(0, 0, -1), perDay)
+	noted, err := c.contacts().Ping(ctx, jid, now, now.Add(-pingPause))
 	if err != nil {
 		return err
 	} else if !noted {
 		return interop.ErrTooManyPings
+	}
+	if err = c.network.limits.take(ctx, c.login.UserMXID, limitPings, 1); err != nil {
+		return errors.Join(err, c.contacts().Unping(ctx, jid))
 	}
 	on, err := c.interop.Ping(ctx, jid)
 	switch {

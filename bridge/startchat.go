@@ -59,8 +59,8 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, begin
 		return nil, resolveError(c.gatekeeperName(), err)
 	}
 	if begin {
-		if err = c.Accept(ctx, contact.JID); err != nil {
-			return nil, err
+		if err = c.beginChat(ctx, contact.JID); err != nil {
+			return nil, resolveError(c.gatekeeperName(), err)
 		}
 	}
 	return c.resolved(ctx, contact)
@@ -96,16 +96,29 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 	if err = c.checkReachable(ctx, jid); errors.Is(err, interop.ErrNotReachable) {
 		err = c.reachOut(ctx, jid)
 	}
+	if err == nil {
+		err = c.beginChat(ctx, jid)
+	}
 	if err != nil {
 		if homeserver.InTransaction(ctx) {
 			c.network.tell(ctx, c.login.UserMXID, textResolveFailed(c.gatekeeperName(), err))
 		}
 		return nil, resolveError(c.gatekeeperName(), err)
 	}
-	if err = c.Accept(ctx, jid); err != nil {
-		return nil, err
-	}
 	return &bridgev2.CreateChatResponse{PortalKey: portal.Key(c.login.ID, ghost.ID), PortalInfo: c.chatInfo(ghost.ID)}, nil
+}
+
+// beginChat lets the user and a contact write to each other. A chat with somebody new counts against the user's day; one with who asked for
+// it does not. Errors: [*limitError].
+func (c *Client) beginChat(ctx context.Context, jid types.JID) error {
+	contact, err := c.contacts().Contact(ctx, jid)
+	if err == nil && contact.Request == puppet.NeverAsked {
+		err = c.network.limits.take(ctx, c.login.UserMXID, limitChats, 1)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Accept(ctx, jid)
 }
 
 // checkReachable asks for those who have a phone number. Others were found in some way before, or their first message
@@ -130,7 +143,10 @@ func (c *Client) checkReachable(ctx context.Context, jid types.JID) error {
 // resolveError is what the user reads, in the bot's answer as well as through the provisioning interface.
 func resolveError(gatekeeper string, err error) error {
 	code, status := mautrix.MUnknown.ErrCode, http.StatusBadGateway
+	var limited *limitError
 	switch {
+	case errors.As(err, &limited):
+		code, status = mautrix.MLimitExceeded.ErrCode, http.StatusTooManyRequests
 	case errors.Is(err, interop.ErrInvalidPhone):
 		code, status = mautrix.MInvalidParam.ErrCode, http.StatusBadRequest
 	case errors.Is(err, interop.ErrUnknownContact):

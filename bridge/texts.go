@@ -190,6 +190,7 @@ func refuseChange(cause error, sentence string) error {
 
 // textResolveFailed says why a chat cannot be started.
 func textResolveFailed(gatekeeper string, err error) string {
+	var limited *limitError
 	switch {
 	case errors.Is(err, interop.ErrInvalidPhone):
 		return "That is not a phone number in international form. Please write it with a plus and the country code, such as +49 151 12345678."
@@ -197,12 +198,14 @@ func textResolveFailed(gatekeeper string, err error) string {
 		return fmt.Sprintf("Nobody on %s has this phone number.", gatekeeper)
 	case errors.Is(err, interop.ErrNotReachable):
 		return fmt.Sprintf("This person is on %s but does not accept third-party chats. They can turn them on in its settings.", gatekeeper)
+	case errors.As(err, &limited):
+		return "No chat was begun, and nobody was asked. " + textLimit(limited)
 	case errors.Is(err, errPinged):
 		return fmt.Sprintf("This person is on %s but has third-party chats off. I have asked them to turn them on. When they do, the chat opens by "+
 			"itself and I tell you; there is nothing that you have to do.", gatekeeper)
 	case errors.Is(err, interop.ErrTooManyPings):
 		return fmt.Sprintf("This person is on %s but has third-party chats off. They are not asked again now, so that nobody is pestered: one person "+
-			"can be asked once in %d days, and you can ask %d people in a day. They can turn them on in its settings.", gatekeeper, pingPauseDays, pingsPerDay)
+			"can be asked once in %d days. They can turn them on in its settings.", gatekeeper, pingPauseDays)
 	case errors.Is(err, interop.ErrNotConnected):
 		return fmt.Sprintf("%s cannot be reached at the moment. Please try again in a minute.", gatekeeper)
 	default:

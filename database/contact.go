@@ -59,30 +59,18 @@ func (c *Contacts) SetRequest(ctx context.Context, jid types.JID, was, is puppet
 	return changed > 0, err
 }
 
-// Ping notes that the user asks a contact to turn third-party chats on, unless they did so after pause, or asked as many as
-// most after day. It tells whether it was noted.
-func (c *Contacts) Ping(ctx context.Context, jid types.JID, at, pause, day time.Time, most int) (noted bool, err error) {
-	err = c.atomically(ctx, func(ctx context.Context) error {
-		var today int
-		err := c.db.QueryRow(ctx, "SELECT COUNT(*) FROM postern_contact WHERE account = $1 AND pinged > $2", c.account, toUnix(day)).Scan(&today)
-		if err != nil || today >= most {
-			return err
-		}
-		result, err := c.db.Exec(ctx, `
-			INSERT INTO postern_contact (account, contact, pinged, wished) VALUES ($1, $2, $3, true)
-			ON CONFLICT (account, contact) DO UPDATE SET pinged = excluded.pinged, wished = true WHERE postern_contact.pinged <= $4`,
-			c.account, formatJID(jid.ToNonAD()), toUnix(at), toUnix(pause))
-		if err != nil {
-			return err
-		}
-		changed, err := result.RowsAffected()
-		noted = changed > 0
-		return err
-	})
+// Ping notes that the user asks a contact to turn third-party chats on, unless they did so after pause. It tells whether it was
+// noted.
+func (c *Contacts) Ping(ctx context.Context, jid types.JID, at, pause time.Time) (noted bool, err error) {
+	result, err := c.db.Exec(ctx, `
+		INSERT INTO postern_contact (account, contact, pinged, wished) VALUES ($1, $2, $3, true)
+		ON CONFLICT (account, contact) DO UPDATE SET pinged = excluded.pinged, wished = true WHERE postern_contact.pinged <= $4`,
+		c.account, formatJID(jid.ToNonAD()), toUnix(at), toUnix(pause))
 	if err != nil {
 		return false, fmt.Errorf("failed to note a ping: %w", err)
 	}
-	return noted, nil
+	changed, err := result.RowsAffected()
+	return changed > 0, err
 }
 
 // Unping takes back that a contact was asked, which did not work.
@@ -91,7 +79,7 @@ func (c *Contacts) Unping(ctx context.Context, jid types.JID) error {
 		c.account, formatJID(jid.ToNonAD()))
 }
 
-// Grant notes that a contact turned third-party chats on whom the user asked to (true). The limits of pings still count it.
+// Grant notes that a contact turned third-party chats on whom the user asked to (true). The pause between pings still counts it.
 func (c *Contacts) Grant(ctx context.Context, jid types.JID) (bool, error) {
 	result, err := c.db.Exec(ctx, "UPDATE postern_contact SET wished = false WHERE account = $1 AND contact = $2 AND wished", c.account, formatJID(jid.ToNonAD()))
 	if err != nil {

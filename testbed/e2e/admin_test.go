@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestADailyLimitHoldsOverAKill(t *testing.T) {
 		if limits == nil {
 			limits = make(map[string]any)
 		}
-		limits["messages_per_day"], limits["files_per_day"] = 3, 1
+		limits["messages_per_day"], limits["chats_per_day"], limits["pings_per_day"] = 3, 2, 1
 		config["limits"] = limits
 	})
 	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
@@ -115,6 +116,17 @@ func TestADailyLimitHoldsOverAKill(t *testing.T) {
 	alice.receives(t, ctx, back)
 	if _, err := alice.Client.RedactEvent(ctx, chat, last); err != nil {
 		t.Fatal(err)
+	}
+	// Two chats were begun, and one person was asked for another.
+	alice.startChat(t, ctx, newContact(t, ctx, s, "Carol", 1).Phone)
+	alice.command(t, ctx, "start-chat "+newContact(t, ctx, s, "Dave", 1).Phone, "You have begun 2 chats with new people today")
+	alice.startChat(t, ctx, bob.Phone)
+	for i, words := range []string{"I have asked them", "You have asked 1 people today"} {
+		closed := newContact(t, ctx, s, fmt.Sprint("Closed", i), 1)
+		if err := s.Gatekeeper.SetThirdParty(ctx, closed.Phone, false); err != nil {
+			t.Fatal(err)
+		}
+		alice.command(t, ctx, "start-chat "+closed.Phone, words)
 	}
 	gets(t, ctx, bob, "deletion", func(m *waE2E.Message) bool { return m.GetProtocolMessage().GetType() == waE2E.ProtocolMessage_REVOKE })
 }
