@@ -17,13 +17,13 @@ func contactRoutes() map[string]provisionHandler {
 		"GET /postern/v1/settings":        provisionSettings,
 		"PUT /postern/v1/settings/{name}": provisionSetting,
 		"GET /postern/v1/requests":        provisionRequests,
-		"POST /postern/v1/contacts/{contact}/accept": aboutProvisioned(func(c *Client, ctx context.Context, jid types.JID) (string, error) {
+		"POST /postern/v1/contacts/{contact}/accept": aboutProvisioned(askingContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
 			return textAccepted, c.Accept(ctx, jid)
 		}),
-		"POST /postern/v1/contacts/{contact}/decline": aboutProvisioned(func(c *Client, ctx context.Context, jid types.JID) (string, error) {
+		"POST /postern/v1/contacts/{contact}/decline": aboutProvisioned(askingContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
 			return textDeclinedContact, c.Decline(ctx, jid)
 		}),
-		"POST /postern/v1/contacts/{contact}/undecline": aboutProvisioned(func(c *Client, ctx context.Context, jid types.JID) (string, error) {
+		"POST /postern/v1/contacts/{contact}/undecline": aboutProvisioned(askingContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
 			return textUndeclined, c.Undecline(ctx, jid)
 		}),
 	}
@@ -45,9 +45,9 @@ func provisionedClients(user *bridgev2.User, r *http.Request) ([]*Client, error)
 }
 
 // aboutProvisioned makes a request of something that is done about a contact, and answered with a sentence.
-func aboutProvisioned(do func(c *Client, ctx context.Context, jid types.JID) (string, error)) provisionHandler {
+func aboutProvisioned(find contactFinder, do func(c *Client, ctx context.Context, jid types.JID) (string, error)) provisionHandler {
 	return func(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
-		client, jid, err := provisionedContact(ctx, user, r)
+		client, jid, err := find(ctx, user, r)
 		if err != nil {
 			return nil, err
 		}
@@ -56,8 +56,11 @@ func aboutProvisioned(do func(c *Client, ctx context.Context, jid types.JID) (st
 	}
 }
 
-// provisionedContact finds the contact that the path names.
-func provisionedContact(ctx context.Context, user *bridgev2.User, r *http.Request) (*Client, types.JID, error) {
+// contactFinder finds the contact that the path names, and the user's client that is meant.
+type contactFinder func(ctx context.Context, user *bridgev2.User, r *http.Request) (*Client, types.JID, error)
+
+// askingContact finds contacts about whom something was decided, or who ask for it.
+func askingContact(ctx context.Context, user *bridgev2.User, r *http.Request) (*Client, types.JID, error) {
 	clients, err := provisionedClients(user, r)
 	if err != nil {
 		return nil, types.EmptyJID, err
@@ -112,4 +115,14 @@ func provisionSetting(ctx context.Context, user *bridgev2.User, r *http.Request)
 
 func provisionRequests(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
 	return eachAnswer(user, r, func(c *Client) (*RequestList, error) { return c.Requests(ctx, maxListed) })
+}
+
+// anyContact finds contacts about whom nothing may be decided yet, too: by the Matrix ID of their puppet, or by their
+// number, which is looked up.
+func anyContact(ctx context.Context, user *bridgev2.User, r *http.Request) (*Client, types.JID, error) {
+	clients, err := provisionedClients(user, r)
+	if err != nil {
+		return nil, types.EmptyJID, err
+	}
+	return findContact(ctx, clients, r.PathValue("contact"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,7 @@ import (
 // provisionRoutes are all requests, below /_matrix/provision.
 func (d *Daemon) provisionRoutes() map[string]provisionHandler {
 	routes := contactRoutes()
+	maps.Copy(routes, trustRoutes())
 	routes["GET /postern/v1/export"] = d.provisionExport
 	routes["POST /postern/v1/erase"] = d.provisionErase
 	routes["POST /postern/v1/eea"] = d.provisionEEA

@@ -49,6 +49,7 @@ func TestTheProvisioningInterfaceKeepsToItsDocument(t *testing.T) {
 	p.testBadBodies(t, document)
 	p.testSettings(t)
 	p.testRequests(t, ctx)
+	p.testTrust(t, bob)
 	p.testRetry(t, room.String())
 	p.testExport(t)
 	p.testEEA(t, ctx, room.String())
@@ -224,6 +225,41 @@ func (p *provisioned) testRequests(t *testing.T, ctx context.Context) {
 		p.as(t, http.StatusNotFound, "POST", "contacts/4915799999999/"+verb, nil, nil)
 	}
 	p.as(t, http.StatusConflict, "POST", "contacts/nobody/accept", nil, nil)
+}
+
+func (p *provisioned) testTrust(t *testing.T, bob *stack.Contact) {
+	contact := "contacts/" + url.PathEscape(bob.Phone) + "/"
+	puppet := "contacts/" + url.PathEscape("@postern_whatsapp-"+strings.TrimPrefix(bob.Phone, "+")+":"+p.stack.Homeserver.Domain()) + "/"
+	var code struct {
+		Digits          string
+		Compared, Stale bool
+	}
+	p.as(t, http.StatusOK, "GET", contact+"code", nil, &code)
+	if len(code.Digits) != 60 || code.Compared || code.Stale {
+		t.Errorf("the code is %+v", code)
+	}
+	p.as(t, http.StatusConflict, "POST", contact+"verify", input{"digits": strings.Repeat("0", 60)}, nil)
+	p.as(t, http.StatusOK, "POST", puppet+"verify", input{"digits": code.Digits}, nil)
+	if p.as(t, http.StatusOK, "GET", puppet+"code", nil, &code); !code.Compared {
+		t.Error("the code is not marked")
+	}
+	p.as(t, http.StatusConflict, "POST", contact+"unblock", nil, nil)
+	p.as(t, http.StatusOK, "POST", contact+"block", nil, nil)
+	var blocks map[string][]struct{ Address string }
+	p.as(t, http.StatusOK, "GET", "blocks", nil, &blocks)
+	if blocked := blocks[stack.GatekeeperID]; len(blocked) != 1 || blocked[0].Address != bob.Phone {
+		t.Errorf("blocked: %v", blocks)
+	}
+	p.as(t, http.StatusOK, "POST", puppet+"unblock", nil, nil)
+	p.as(t, http.StatusConflict, "POST", contact+"trust", nil, nil) // nothing waits
+	for _, request := range []string{"GET code", "POST block", "POST unblock", "POST trust"} {
+		method, verb, _ := strings.Cut(request, " ")
+		p.as(t, http.StatusConflict, method, "contacts/nobody/"+verb, nil, nil)
+		p.ask(t, http.StatusNotFound, method, p.path(contact+verb)+"&gatekeeper=another", nil, "Authorization", "Bearer "+p.secret)
+	}
+	p.ask(t, http.StatusNotFound, "POST", p.path(contact+"verify")+"&gatekeeper=another", strings.NewReader(`{"digits":"0"}`),
+		"Authorization", "Bearer "+p.secret, "Content-Type", "application/json")
+	p.ask(t, http.StatusNotFound, "GET", p.path("blocks")+"&gatekeeper=another", nil, "Authorization", "Bearer "+p.secret)
 }
 
 func (p *provisioned) testRetry(t *testing.T, room string) {
