@@ -48,6 +48,7 @@ func (d *device) setIdentity() error {
 	if err != nil {
 		return fmt.Errorf("failed to sign the device of %s: %w", d.user, err)
 	}
+	d.store.ownKey = d.machine.GetAccount().SigningKey()
 	d.store.ownSignature = map[id.Ed25519]string{signer.PublicKey(): signature}
 	return nil
 }

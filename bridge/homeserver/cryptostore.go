@@ -27,6 +27,7 @@ type cryptoStore struct {
 	*matrix.SQLCryptoStore
 	roomKeys     *matrix.SQLCryptoStore // the bot's
 	rotations    *rotations
+	ownKey       id.Ed25519            // of the own device
 	ownSignature map[id.Ed25519]string // of the own device's keys, by signer
 	// olmSessions is taken before both. Nobody who holds the connection (within a transaction) may ask for Olm sessions.
 	olmSessions sync.Mutex
@@ -109,7 +110,7 @@ func (s *cryptoStore) GetWithheldGroupSession(
 func (s *cryptoStore) GetSignaturesForKeyBy(
 	ctx context.Context, user id.UserID, key id.Ed25519, signer id.UserID,
 ) (map[id.Ed25519]string, error) {
-	if s.Account != nil && key == s.Account.SigningKey() && user == signer {
+	if key == s.ownKey && user == signer {
 		return s.ownSignature, nil
 	}
 	return s.SQLCryptoStore.GetSignaturesForKeyBy(ctx, user, key, signer)

@@ -117,6 +117,9 @@ func (f *fakeHomeserver) answer(method, path string, body []byte) (string, int) 
 	case path == "/_matrix/client/versions":
 		return `{"versions":["v1.2","v1.11"]}`, 200
 	case path == "/_matrix/federation/v1/version":
+		if f.keys.synapse {
+			return `{"server":{"name":"Synapse","version":"1.163.2"}}`, 200
+		}
 		return `{"server":{"name":"Dendrite","version":"0.15.2"}}`, 200
 	case path == "/_matrix/client/v1/appservice/postern/ping":
 		return `{"duration_ms":1}`, 200

@@ -88,6 +88,8 @@ func (d *device) collect(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("failed to sync as %s: %w", d.user, err)
 		}
+		// The bot is told of users' devices itself, unless it was taken out of the room.
+		d.crypto.bot.machine.HandleDeviceLists(ctx, &answer.DeviceLists, "")
 		for _, evt := range answer.ToDevice.Events {
 			if evt != nil {
 				prepare(ctx, evt, event.ToDeviceEventType)

@@ -80,6 +80,7 @@ func TestNoKeyOfTheBotIsInTheDatabase(t *testing.T) {
 	needles := map[string][]byte{"access token": []byte("device-token"), "as_token": []byte(asTok)}
 	for _, purpose := range []string{
 		"matrix-cross-signing-master", "matrix-cross-signing-self-signing", "matrix-cross-signing-user-signing",
+		"matrix-cross-signing-master/" + bob, "matrix-cross-signing-self-signing/" + bob, "matrix-cross-signing-user-signing/" + bob,
 		"matrix-pickle-key", "matrix-transaction-id",
 	} {
 		secret := s.secrets(purpose)

@@ -224,6 +224,8 @@ func FuzzTransaction(f *testing.F) {
 	f.Add(`{"ephemeral":[{"type":"m.typing","room_id":"!chat:example.org","content":{"user_ids":["@alice:example.org"]}}]}`)
 	f.Add(`{"to_device":[{"type":"m.room.encrypted","sender":"@a:b","content":{"algorithm":"m.olm.v1.curve25519-aes-sha2"}}]}`)
 	f.Add(`{"events":[{"type":"m.room.member","state_key":"@postern:example.org","room_id":"!x:y","content":{"membership":1}}]}`)
+	f.Add(`{"to_device":[{"type":"m.room.encrypted","sender":"@a:b","to_user_id":"@postern_bob:example.org","to_device_id":"D",` +
+		`"content":{"algorithm":"m.olm.v1.curve25519-aes-sha2","sender_key":"k","ciphertext":{"k":{"type":0,"body":"Aw"}}}}]}`)
 	f.Add(encryptedTransaction())
 	s := newStack(f)
 	s.fake.report = func(string, ...any) {} // what the bridge asks for depends on what it was fed
