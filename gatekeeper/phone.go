@@ -25,23 +25,22 @@ func (s *Server) startPhones(ctx context.Context) error {
 	if s.config.Phone == "" {
 		return nil
 	}
-	chat, err := url.Parse(s.ChatURL())
-	if err != nil {
-		return err
-	}
-	s.phones, err = phone.Open(ctx, phone.Options{
+	// Not the config's address: the phones are on this machine.
+	chat := &url.URL{Scheme: "ws", Host: s.localAddress(), Path: chatPath}
+	phones, err := phone.Open(ctx, phone.Options{
 		Database: s.config.phoneDatabase(), ChatURL: chat, RootKey: s.RootKey(), Registry: phoneRegistry{s},
 		Log: s.log.With().Str("part", "phone").Logger(),
 	})
 	if err != nil {
 		return err
 	}
+	s.phones.Store(phones)
 	listener, err := net.Listen("tcp", s.config.Phone)
 	if err != nil {
 		return fmt.Errorf("failed to listen for the phone page: %w", err) // Stop closes the phones
 	}
 	s.phonePage = listener
-	s.serve(netutil.LimitListener(listener, maxPhoneConnections), page.New(s.phones, s.log))
+	s.serve(netutil.LimitListener(listener, maxPhoneConnections), page.New(phones, s.log))
 	return nil
 }
 
@@ -58,13 +57,24 @@ func (s *Server) controlOpenPhone(r *http.Request) (any, error) {
 	found, err := s.accountOf(r)
 	if err != nil {
 		return nil, err
-	} else if found.IsInterop() || s.phones == nil {
+	}
+	phones := s.phones.Load()
+	if found.IsInterop() || phones == nil {
 		return nil, badRequest("no WhatsApp user, or no phone page in the config")
 	}
-	if _, err = s.phones.Add(r.Context(), "+"+found.JID.User, ""); err != nil {
+	if _, err = phones.Add(r.Context(), "+"+found.JID.User, ""); err != nil {
 		return nil, err
 	}
 	return map[string]string{"url": s.PhoneURL() + "/phones/" + found.JID.User}, nil
+}
+
+// refreshPhone makes the page's phone of a user, if there is one, show what the registry says now.
+func (s *Server) refreshPhone(owner *user) {
+	if phones := s.phones.Load(); phones != nil {
+		if opened := phones.Get("+" + owner.JID.User); opened != nil {
+			opened.Refresh()
+		}
+	}
 }
 
 // phoneRegistry is what the page's phones ask the gatekeeper for beside the chat channel.
@@ -166,11 +176,33 @@ func (r phoneRegistry) SetSettings(ctx context.Context, number string, settings 
 			choices.Refused = append(choices.Refused, partner.Integrator)
 		}
 	}
-	defer r.server.directory.forget(found.JID)
-	if err = r.server.state.SetChoices(ctx, found.JID, choices); err != nil {
+	if err = r.server.state.SetChoices(ctx, found.JID, choices); err == nil {
+		err = r.server.state.SetThirdParty(ctx, found.JID, settings.ThirdParty)
+	}
+	r.server.directory.forget(found.JID)
+	if err != nil || !settings.ThirdParty {
 		return err
 	}
-	return r.server.state.SetThirdParty(ctx, found.JID, settings.ThirdParty)
+	return r.server.answerPings(ctx, found.JID)
+}
+
+// Asking implements [phone.Registry].
+func (r phoneRegistry) Asking(ctx context.Context, number string) ([]phone.Contact, error) {
+	found, err := r.owner(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	pings, err := r.server.state.Pings(ctx, found.JID)
+	if err != nil {
+		return nil, err
+	}
+	asking := make([]phone.Contact, 0, len(pings))
+	for _, ping := range pings {
+		if sender, err := r.server.directory.find(ctx, ping.Sender); err == nil {
+			asking = append(asking, r.contact(sender))
+		}
+	}
+	return asking, nil
 }
 
 // IdentityKeys implements [phone.Registry].

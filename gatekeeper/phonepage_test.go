@@ -271,3 +271,27 @@ func TestAPartnerThatAWhatsAppUserDidNotChooseCannotWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestAPingIsShownOnThePhone, and answered when the user turns third-party chats on for that partner.
+func TestAPingIsShownOnThePhone(t *testing.T) {
+	s := startWithPage(t)
+	bobs, _ := s.fill("/phones", "number", bobPhone, "name", "Bob")
+	s.fill(bobs+"/settings", "inbox", "folder")
+	keys := newIdentity("@alice:example.org")
+	alice := s.login(keys, s.enlisted(keys))
+	alice.upload(keys, 10)
+	alice.activate()
+	if code, _ := alice.ping(strings.TrimPrefix(bobPhone, "+")); code != "" {
+		t.Fatalf("the ping was refused with %v", code)
+	}
+	s.waitPage("4915112345678", bobs, "@alice:example.org</bdi> would like to write to you")
+	s.fill(bobs+"/settings", "third-party", "on") // without the partner
+	s.waitPage("4915112345678", bobs, "would like to write to you")
+	_, page := s.fill(bobs+"/settings", "third-party", "on", fmt.Sprint("partner-", integrator), "on")
+	if strings.Contains(page, "would like to write to you") {
+		t.Error("the ping is still shown")
+	}
+	if notification := alice.await("notification"); !has(*notification, "reachable") {
+		t.Errorf("Alice hears %v", notification)
+	}
+}

@@ -54,11 +54,12 @@ func (c *session) handleReach(iq *waBinary.Node) ([]waBinary.Node, error) {
 	}
 	if !blocked {
 		c.note(state.Saw{Kind: "ping", To: wire.FormatJID(found.JID)})
+		c.server.refreshPhone(found)
 	}
 	return nil, nil
 }
 
-// answerPings tells all who asked that a WhatsApp user turned third-party chats on.
+// answerPings tells those who asked that a WhatsApp user turned third-party chats on, if they may write now.
 func (s *Server) answerPings(ctx context.Context, account types.JID) error {
 	pings, err := s.state.Pings(ctx, account)
 	if err != nil {
@@ -74,6 +75,8 @@ func (s *Server) answerPings(ctx context.Context, account types.JID) error {
 			continue // has left
 		} else if err != nil {
 			return err
+		} else if !mayWrite(to, about) {
+			continue // with a partner that was not chosen
 		}
 		for _, device := range to.devices {
 			content := waBinary.Node{Tag: "reachable"}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -56,8 +57,8 @@ type Server struct {
 	verifier        *token.Verifier
 	public, control net.Listener
 	servers         []*http.Server
-	// phones and phonePage are nil without a page.
-	phones    *phone.Phones
+	// phones and phonePage are nil without a page. Sessions may look for phones while they are being opened.
+	phones    atomic.Pointer[phone.Phones]
 	phonePage net.Listener
 
 	// background ends with the server; everything that outlives one request uses it. quit is closed when the server
@@ -100,12 +101,16 @@ func (s *Server) ChatURL() string { return "ws://" + s.publicAddress() + chatPat
 // ControlURL returns the control API's base URL, after Start.
 func (s *Server) ControlURL() string { return "http://" + s.control.Addr().String() }
 
-// publicAddress is where clients reach the server: the config's address, or that of the listener. A listener for all
-// addresses has none of its own, so then it is this machine's.
+// publicAddress is where clients reach the server: the config's address, or that of the listener.
 func (s *Server) publicAddress() string {
 	if s.config.Address != "" {
 		return s.config.Address
 	}
+	return s.localAddress()
+}
+
+// localAddress is where clients on this machine reach the server. A listener for all addresses has none of its own.
+func (s *Server) localAddress() string {
 	address := s.public.Addr().(*net.TCPAddr)
 	if address.IP.IsUnspecified() {
 		return net.JoinHostPort("localhost", strconv.Itoa(address.Port))
@@ -219,8 +224,8 @@ func (s *Server) stop(ctx context.Context) error {
 	s.mu.Unlock()
 	close(s.quit)
 	var problems []error
-	if s.phones != nil {
-		problems = append(problems, s.phones.Close())
+	if phones := s.phones.Load(); phones != nil {
+		problems = append(problems, phones.Close())
 	}
 	s.pushes.stop()
 	// What does not end by itself in time is cut.

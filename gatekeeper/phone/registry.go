@@ -56,6 +56,8 @@ type Registry interface {
 	AddDevice(ctx context.Context, phone string, noiseKey [32]byte) (number, lid types.JID, err error)
 	// IdentityKeys returns the public identity keys of all devices of the account that others write to, 32 bytes each.
 	IdentityKeys(ctx context.Context, phone string) ([][]byte, error)
+	// Asking returns the partners' users who ask the user to turn third-party chats on, the latest first.
+	Asking(ctx context.Context, phone string) ([]Contact, error)
 	Settings(ctx context.Context, phone string) (Settings, error)
 	// SetSettings ignores partners that it does not know.
 	SetSettings(ctx context.Context, phone string, settings Settings) error

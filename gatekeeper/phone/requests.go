@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,6 +128,22 @@ func (p *Phone) Start(ctx context.Context, name string) (key string, err error) 
 	return contact.Address.User, p.update(ctx, contact.Address, true, func(c *chat) { c.accepted = true })
 }
 
+// Asking returns who asks the user to turn third-party chats on, the latest first. Their names are tidy.
+func (p *Phone) Asking(ctx context.Context) ([]Contact, error) {
+	asking, err := p.registry.Asking(ctx, p.number)
+	for i := range asking {
+		asking[i].Name = cmp.Or(TidyName(asking[i].Name), asking[i].ID)
+	}
+	return asking, err
+}
+
+// Refresh makes pages look again at what the registry says.
+func (p *Phone) Refresh() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed()
+}
+
 // Settings and SetSettings are what the user decided about third-party chats.
 func (p *Phone) Settings(ctx context.Context) (Settings, error) {
 	return p.registry.Settings(ctx, p.number)
@@ -137,8 +154,6 @@ func (p *Phone) SetSettings(ctx context.Context, settings Settings) error {
 	if err := p.registry.SetSettings(ctx, p.number, settings); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.changed()
+	p.Refresh()
 	return nil
 }

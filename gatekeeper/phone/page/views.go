@@ -29,6 +29,8 @@ type content struct {
 	FolderUnread     int
 	FolderCount      int
 	Blocked          []phone.Chat
+	// Asking are those who would write if third-party chats were on.
+	Asking []phone.Contact
 
 	Chat     phone.Chat
 	Messages []phone.Message
@@ -75,8 +77,11 @@ func (p *Page) render(w http.ResponseWriter, r *http.Request, view view, problem
 
 // fill loads what every page of a phone shows.
 func (p *Page) fill(r *http.Request, c *content) (err error) {
-	c.Settings, err = c.Phone.Settings(r.Context())
+	if c.Settings, err = c.Phone.Settings(r.Context()); err != nil {
+		return err
+	}
 	c.Listed = c.Phone.Chats()
+	c.Asking, err = c.Phone.Asking(r.Context())
 	return err
 }
 
