@@ -23,10 +23,10 @@ import (
 const (
 	// maxReported is how many messages one report may have.
 	maxReported = 20
-	// maxQuote and maxReason bound the text that is quoted of each message, and the user's own, in bytes; all of it has to fit into an
+	// maxQuote and maxOwnWords bound the text that is quoted of each message, and the user's own, in bytes; all of it has to fit into an
 	// event of 64 KiB.
-	maxQuote  = 1500
-	maxReason = 1000
+	maxQuote    = 1500
+	maxOwnWords = 1000
 	// maxReportFile is the largest file that is attached, in bytes. Its encrypted copy on the homeserver is pointed to, so this bounds
 	// what an admin downloads, not what is sent.
 	maxReportFile = 32 << 20
@@ -59,8 +59,8 @@ func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (stri
 		return "", refusal(textNoReportRoom)
 	case len(report.Messages) > maxReported, report.Last > maxReported, report.Last < 0:
 		return "", refusal(fmt.Sprintf("One report may have %d messages. Please choose the ones that matter.", maxReported))
-	case len(report.Reason) > maxReason:
-		return "", refusal(fmt.Sprintf("Your own words may have %d letters at most.", maxReason))
+	case len(report.Reason) > maxOwnWords:
+		return "", refusal(fmt.Sprintf("Your own words may have %d letters at most.", maxOwnWords))
 	}
 	attached, err := c.reported(ctx, jid, &report)
 	if err != nil {
