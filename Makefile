@@ -29,6 +29,11 @@ python:
 	@command -v python3 >/dev/null || { echo "Python is missing, Synapse needs it (Debian: python3 python3-venv)" >&2; exit 1; }
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "Python cannot make virtual environments (Debian: python3-venv)" >&2; exit 1; }
 
+# npm brings its Node. One that is older than what matrix-js-sdk needs is enough: see build/jsclient.
+.PHONY: npm
+npm:
+	@command -v npm >/dev/null || { echo "npm is missing, the tests run Element's matrix-js-sdk (Debian: npm)" >&2; exit 1; }
+
 # --- build ------------------------------------------------------------------------------------------------------------
 
 .PHONY: build
@@ -49,6 +54,20 @@ build/synapse: testbed/synapse/requirements.txt | python
 	@build/synapse/bin/pip install --quiet --disable-pip-version-check --requirement $< || { rm -rf build/synapse; exit 1; }
 	@touch build/synapse
 
+# matrix-js-sdk, with exactly the versions in testbed/jsclient/package-lock.json, and a Node if this machine's own is too old. The
+# programs are links to the sources, so only a change of versions installs again.
+NEW_NODE = node -e 'process.exit(parseInt(process.versions.node) >= 22 ? 0 : 1)'
+build/jsclient: testbed/jsclient/package-lock.json | npm
+	@echo "Installing matrix-js-sdk for the tests into build/jsclient (once, about 15 seconds)"
+	@rm -rf build/jsclient
+	@mkdir -p build/jsclient
+	@cp testbed/jsclient/package.json testbed/jsclient/.npmrc $< build/jsclient/
+	@ln -s ../../testbed/jsclient/main.mjs ../../testbed/jsclient/store.mjs build/jsclient/
+	@cd build/jsclient && npm ci $$($(NEW_NODE) && echo --omit=optional) >/dev/null || { rm -rf ../jsclient; exit 1; }
+	@$(NEW_NODE) || test -x build/jsclient/node_modules/.bin/node || \
+		{ rm -rf build/jsclient; echo "Node 22 or newer is missing, and there is none in npm for this kind of machine" >&2; exit 1; }
+	@touch build/jsclient
+
 # The tool's version is pinned in testbed/go.mod, which keeps it out of the bridge's dependencies.
 build/bin/staticcheck: testbed/go.mod | tools
 	cd testbed && go build -o ../build/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
@@ -61,14 +80,14 @@ E2E = go test -tags $(TAGS) -timeout 20m -parallel 6 $(TESTFLAGS) ./e2e
 E2E_ENV = $(if $(RACE),POSTERN_RACE=1)
 
 .PHONY: test
-test: tools ## Run all tests, the end-to-end ones with Dendrite
+test: tools build/jsclient ## Run all tests, the end-to-end ones with Dendrite
 	go test -tags $(TAGS) -race $(TESTFLAGS) ./...
 	cd testbed && go test -tags $(TAGS) -race $(TESTFLAGS) $$(go list -tags $(TAGS) ./... | grep -v '/e2e$$')
 	cd testbed && $(E2E_ENV) $(E2E)
 
 .PHONY: test-synapse
-test-synapse: tools build/synapse ## Run the end-to-end tests with Synapse
-	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) $(TESTFLAGS) ./homeserver ./matrixuser
+test-synapse: tools build/synapse build/jsclient ## Run the end-to-end tests with Synapse
+	cd testbed && POSTERN_HOMESERVER=synapse go test -tags $(TAGS) $(TESTFLAGS) ./homeserver ./jsuser ./matrixuser
 	cd testbed && POSTERN_HOMESERVER=synapse $(E2E_ENV) $(E2E)
 
 .PHONY: test-postgres

@@ -17,12 +17,12 @@ import (
 const (
 	// registerPath is Synapse's admin API for registration with a shared secret; Dendrite has copied it.
 	registerPath = "/_synapse/admin/v1/register"
-	// maxRegisterAnswer bounds what is read of an answer.
-	maxRegisterAnswer = 64 << 10
+	// maxAnswer bounds what is read of an answer.
+	maxAnswer = 64 << 10
 )
 
-// ErrRegister is wrapped by errors about a refused registration.
-var ErrRegister = errors.New("homeserver refused to register the user")
+// ErrRegister is wrapped by errors about a refused registration or login.
+var ErrRegister = errors.New("homeserver refused")
 
 // Account is a registered user with a first login.
 type Account struct {
@@ -37,13 +37,13 @@ func (s *Server) CreateUser(ctx context.Context, localpart, password string) (*A
 	var challenge struct {
 		Nonce string `json:"nonce"`
 	}
-	if err := s.register(ctx, http.MethodGet, nil, &challenge); err != nil {
+	if err := s.request(ctx, http.MethodGet, registerPath, nil, &challenge); err != nil {
 		return nil, fmt.Errorf("failed to get a nonce for %s: %w", localpart, err)
 	}
 	mac := hmac.New(sha1.New, []byte(s.sharedSecret))
 	mac.Write([]byte(strings.Join([]string{challenge.Nonce, localpart, password, "notadmin"}, "\x00")))
 	account := &Account{Password: password}
-	err := s.register(ctx, http.MethodPost, map[string]any{
+	err := s.request(ctx, http.MethodPost, registerPath, map[string]any{
 		"nonce":    challenge.Nonce,
 		"username": localpart,
 		"password": password,
@@ -56,7 +56,7 @@ func (s *Server) CreateUser(ctx context.Context, localpart, password string) (*A
 	return account, nil
 }
 
-func (s *Server) register(ctx context.Context, method string, body, into any) error {
+func (s *Server) request(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -65,7 +65,7 @@ func (s *Server) register(ctx context.Context, method string, body, into any) er
 		}
 		content = bytes.NewReader(encoded)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, s.URL()+registerPath, content)
+	request, err := http.NewRequestWithContext(ctx, method, s.URL()+path, content)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (s *Server) register(ctx context.Context, method string, body, into any) er
 		return err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxRegisterAnswer))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,9 @@ type Options struct {
 	LogFile string
 	// Credential is whom the process runs as; nil is the caller.
 	Credential *syscall.Credential
+	// Stdin, if set, is where the program reads from, and Stdout takes its standard output instead of the log. Start closes both:
+	// they are the program's ends of pipes.
+	Stdin, Stdout *os.File
 }
 
 // Process is a started program. Its methods are safe for concurrent use.
@@ -41,6 +44,7 @@ type Process struct {
 
 // Start runs the program. The caller owns the process and must end it with Stop or Kill.
 func Start(options Options) (*Process, error) {
+	defer options.closePipes()
 	log, err := os.OpenFile(options.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("failed to open log of %s: %w", options.Name, err)
@@ -50,6 +54,12 @@ func Start(options Options) (*Process, error) {
 	cmd.Env = append(os.Environ(), options.Env...)
 	cmd.Stdout = log
 	cmd.Stderr = log
+	if options.Stdin != nil {
+		cmd.Stdin = options.Stdin
+	}
+	if options.Stdout != nil {
+		cmd.Stdout = options.Stdout
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: options.Credential}
 	dieWithParent(cmd.SysProcAttr)
 
@@ -60,6 +70,14 @@ func Start(options Options) (*Process, error) {
 		return nil, fmt.Errorf("failed to start %s: %w", options.Name, err)
 	}
 	return p, nil
+}
+
+func (o Options) closePipes() {
+	for _, end := range []*os.File{o.Stdin, o.Stdout} {
+		if end != nil {
+			_ = end.Close()
+		}
+	}
 }
 
 // runAndWait ends when the program does. It keeps its thread for that time, because the kernel sends the parent's

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -223,5 +224,38 @@ func TestErrorsShowTheFirstDataRace(t *testing.T) {
 	err := p.Stop(within(t))
 	if err == nil || !strings.Contains(err.Error(), "WARNING: DATA RACE\nRead at here\n---") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAProgramIsTalkedToOverPipes(t *testing.T) {
+	programIn, input, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, programOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	log := filepath.Join(t.TempDir(), "log")
+	p, err := process.Start(process.Options{
+		Name: "echo", Path: "/bin/sh", Args: []string{"-c", "cat; echo complaint >&2"}, LogFile: log, Stdin: programIn, Stdout: programOut,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	if _, err = input.WriteString("said"); err != nil {
+		t.Fatal(err)
+	}
+	if err = input.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if heard, err := io.ReadAll(output); err != nil || string(heard) != "said" {
+		t.Errorf("got %q, %v", heard, err)
+	}
+	<-p.Done()
+	if tail := process.LogTail(log); tail != "complaint" {
+		t.Errorf("the log is %q", tail)
 	}
 }

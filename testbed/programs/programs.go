@@ -1,4 +1,4 @@
-// Package programs builds and finds what a test stack runs: the bridge, Dendrite and Synapse. All of it lies in the
+// Package programs builds and finds what a test stack runs: the bridge, Dendrite, Synapse and the client on matrix-js-sdk. All of it lies in the
 // repository's build folder, which belongs to no version and may be deleted at any time.
 package programs
 
@@ -30,6 +30,8 @@ var (
 	ErrNoRepository = errors.New("not inside the postern repository")
 	// ErrNoSynapse is returned when Synapse's virtual environment was not made yet.
 	ErrNoSynapse = errors.New("synapse is not installed: run \"make build/synapse\" in the repository first")
+	// ErrNoJSClient is returned when matrix-js-sdk was not installed yet.
+	ErrNoJSClient = errors.New("matrix-js-sdk is not installed: run \"make build/jsclient\" in the repository first")
 )
 
 // Builder builds programs into the build folder, each at most once. Its methods are safe for concurrent use.
@@ -100,6 +102,22 @@ func (b *Builder) SynapsePython() (string, error) {
 		return "", fmt.Errorf("%w (%w)", ErrNoSynapse, err)
 	}
 	return python, nil
+}
+
+// JSClient returns how to run the client on matrix-js-sdk, which the Makefile installed: the Node that came with it, if this machine's
+// own was too old, and the program with its options.
+func (b *Builder) JSClient() (node string, args []string, err error) {
+	dir := filepath.Join(b.BuildDir(), "jsclient")
+	if _, err = os.Stat(filepath.Join(dir, "node_modules", "matrix-js-sdk")); err != nil {
+		return "", nil, fmt.Errorf("%w (%w)", ErrNoJSClient, err)
+	}
+	if node, err = exec.LookPath(filepath.Join(dir, "node_modules", ".bin", "node")); err != nil {
+		if node, err = exec.LookPath("node"); err != nil {
+			return "", nil, fmt.Errorf("%w (%w)", ErrNoJSClient, err)
+		}
+	}
+	// The program is a link to the sources. Its modules are beside the link.
+	return node, []string{"--preserve-symlinks", "--preserve-symlinks-main", filepath.Join(dir, "main.mjs")}, nil
 }
 
 func (b *Builder) build(ctx context.Context, dir, name, pkg string, flags []string) (string, error) {

@@ -11,21 +11,49 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/testbed/jsuser"
 	"postern/testbed/matrixuser"
+	"postern/testbed/record"
 )
 
 // ErrNoLink is returned when an answer of the bot does not lead to a chat.
 var ErrNoLink = errors.New("the bot's answer has no link to a chat")
 
+// client is a Matrix user's app, of either implementation.
+type client interface {
+	ID() id.UserID
+	Mark() record.Mark
+	SendText(ctx context.Context, room id.RoomID, text string) (id.EventID, error)
+	StartDirectChat(ctx context.Context, with id.UserID) (id.RoomID, error)
+	WaitAfter(ctx context.Context, mark record.Mark, what string, match func(*event.Event) bool) (*event.Event, error)
+}
+
+var (
+	_ client = (*matrixuser.User)(nil)
+	_ client = (*jsuser.User)(nil)
+)
+
 // BridgeUser is a Matrix user with a chat with the bridge's bot.
 type BridgeUser struct {
 	*matrixuser.User
-	// Management is the chat with the bot. It is encrypted, as Element makes it.
+	BotChat
+}
+
+// ElementUser is a BridgeUser whose app is made of what Element is made of.
+type ElementUser struct {
+	*jsuser.User
+	BotChat
+}
+
+// BotChat is what a user does in a chat with the bridge's bot.
+type BotChat struct {
+	// Management is the chat. It is encrypted, as Element makes it.
 	Management id.RoomID
 	// Address is where WhatsApp contacts write to; empty before Enlist.
 	Address types.JID
 
-	stack *Stack
+	client client
+	stack  *Stack
 }
 
 // NewBridgeUser registers a Matrix user who begins a chat with the bot.
@@ -34,38 +62,56 @@ func (s *Stack) NewBridgeUser(ctx context.Context, localpart string) (*BridgeUse
 	if err != nil {
 		return nil, err
 	}
-	room, err := user.StartDirectChat(ctx, s.Bot())
+	chat, err := s.newBotChat(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	return &BridgeUser{User: user, Management: room, stack: s}, nil
+	return &BridgeUser{User: user, BotChat: chat}, nil
+}
+
+// NewElementUser is NewBridgeUser for the other app. With excludeInsecure it decrypts nothing from devices that are not signed.
+func (s *Stack) NewElementUser(ctx context.Context, localpart string, excludeInsecure bool) (*ElementUser, error) {
+	user, err := s.newJSUser(ctx, localpart, excludeInsecure)
+	if err != nil {
+		return nil, err
+	}
+	chat, err := s.newBotChat(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &ElementUser{User: user, BotChat: chat}, nil
+}
+
+func (s *Stack) newBotChat(ctx context.Context, user client) (BotChat, error) {
+	room, err := user.StartDirectChat(ctx, s.Bot())
+	return BotChat{Management: room, client: user, stack: s}, err
 }
 
 // Command writes to the bot and returns its first answer that contains the words.
-func (u *BridgeUser) Command(ctx context.Context, text, words string) (*event.Event, error) {
-	mark := u.Mark()
-	if _, err := u.SendText(ctx, u.Management, text); err != nil {
+func (c *BotChat) Command(ctx context.Context, text, words string) (*event.Event, error) {
+	mark := c.client.Mark()
+	if _, err := c.client.SendText(ctx, c.Management, text); err != nil {
 		return nil, err
 	}
-	return u.WaitAfter(ctx, mark, "answer to "+text, matrixuser.MessageIn(u.Management, u.stack.Bot(), words))
+	return c.client.WaitAfter(ctx, mark, "answer to "+text, matrixuser.MessageIn(c.Management, c.stack.Bot(), words))
 }
 
 // Enlist agrees to what the bot explains.
-func (u *BridgeUser) Enlist(ctx context.Context) error {
-	if _, err := u.Command(ctx, "login "+GatekeeperID, "if you agree"); err != nil {
+func (c *BotChat) Enlist(ctx context.Context) error {
+	if _, err := c.Command(ctx, "login "+GatekeeperID, "if you agree"); err != nil {
 		return err
 	}
-	if _, err := u.Command(ctx, "yes", "You are enlisted"); err != nil {
+	if _, err := c.Command(ctx, "yes", "You are enlisted"); err != nil {
 		return err
 	}
 	var err error
-	u.Address, err = u.stack.Gatekeeper.AliasOf(ctx, u.ID().String())
+	c.Address, err = c.stack.Gatekeeper.AliasOf(ctx, c.client.ID().String())
 	return err
 }
 
 // StartChat begins a chat by phone number and returns its room, in which the user can write.
-func (u *BridgeUser) StartChat(ctx context.Context, phone string) (id.RoomID, error) {
-	answer, err := u.Command(ctx, "start-chat "+phone, "chat with")
+func (c *BotChat) StartChat(ctx context.Context, phone string) (id.RoomID, error) {
+	answer, err := c.Command(ctx, "start-chat "+phone, "chat with")
 	if err != nil {
 		return "", err
 	}
@@ -73,16 +119,16 @@ func (u *BridgeUser) StartChat(ctx context.Context, phone string) (id.RoomID, er
 	if err != nil {
 		return "", err
 	}
-	return room, u.WaitInChat(ctx, room)
+	return room, c.WaitInChat(ctx, room)
 }
 
 // WaitInChat waits until the user was joined to the chat, which nobody has to do by hand, and the user's client knows
 // that it is encrypted.
-func (u *BridgeUser) WaitInChat(ctx context.Context, room id.RoomID) error {
-	if _, err := u.Wait(ctx, "join", matrixuser.MembershipOf(room, u.ID(), event.MembershipJoin)); err != nil {
+func (c *BotChat) WaitInChat(ctx context.Context, room id.RoomID) error {
+	if _, err := c.client.WaitAfter(ctx, 0, "join", matrixuser.MembershipOf(room, c.client.ID(), event.MembershipJoin)); err != nil {
 		return err
 	}
-	_, err := u.Wait(ctx, "encryption", matrixuser.EventIn(room, "", event.StateEncryption))
+	_, err := c.client.WaitAfter(ctx, 0, "encryption", matrixuser.EventIn(room, "", event.StateEncryption))
 	return err
 }
 

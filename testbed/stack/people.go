@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/types"
-	"maunium.net/go/mautrix"
 
 	"postern/testbed/homeserver"
+	"postern/testbed/jsuser"
 	"postern/testbed/matrixuser"
 	"postern/testbed/whatsapp"
 )
@@ -29,21 +29,11 @@ func (s *Stack) NewUser(ctx context.Context, localpart string) (*matrixuser.User
 
 // NewDevice logs a user in again, with another device.
 func (s *Stack) NewDevice(ctx context.Context, of *matrixuser.User) (*matrixuser.User, error) {
-	account := *of.Account()
-	client, err := mautrix.NewClient(s.Homeserver.URL(), "", "")
+	account, err := s.Homeserver.Login(ctx, of.Account())
 	if err != nil {
-		return nil, fmt.Errorf("failed to make a client for %s: %w", of.ID(), err)
+		return nil, err
 	}
-	login, err := client.Login(ctx, &mautrix.ReqLogin{
-		Type:       mautrix.AuthTypePassword,
-		Identifier: mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: account.UserID},
-		Password:   account.Password,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("failed to log %s in again: %w", of.ID(), err)
-	}
-	account.AccessToken, account.DeviceID = login.AccessToken, login.DeviceID.String()
-	return s.newDevice(ctx, &account)
+	return s.newDevice(ctx, account)
 }
 
 // newDevice starts a client for a device that is logged in.
@@ -58,6 +48,55 @@ func (s *Stack) newDevice(ctx context.Context, account *homeserver.Account) (*ma
 	}
 	s.onClose(user.Close)
 	return user, nil
+}
+
+// newJSUser is NewUser for a user of matrix-js-sdk.
+func (s *Stack) newJSUser(ctx context.Context, localpart string, excludeInsecure bool) (*jsuser.User, error) {
+	account, err := s.Homeserver.CreateUser(ctx, localpart, localpart+"-"+rand.Text()[:8])
+	if err != nil {
+		return nil, err
+	}
+	options, err := s.jsOptions(account)
+	if err != nil {
+		return nil, err
+	}
+	user, err := jsuser.New(ctx, options, excludeInsecure)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(user.Close)
+	return user, nil
+}
+
+// NewJSDevice logs a further device of a user of matrix-js-sdk in, and lets the first sign it. It does not get the private keys of the
+// user's identity: as long as it excludes insecure devices it does not write.
+func (s *Stack) NewJSDevice(ctx context.Context, first *jsuser.User) (*jsuser.User, error) {
+	account, err := s.Homeserver.Login(ctx, first.Account())
+	if err != nil {
+		return nil, err
+	}
+	options, err := s.jsOptions(account)
+	if err != nil {
+		return nil, err
+	}
+	device, err := jsuser.NewDevice(ctx, options, false)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(device.Close)
+	return device, first.SignDevice(ctx, account.DeviceID)
+}
+
+func (s *Stack) jsOptions(account *homeserver.Account) (jsuser.Options, error) {
+	node, args, err := s.builder.JSClient()
+	if err != nil {
+		return jsuser.Options{}, err
+	}
+	dir, err := os.MkdirTemp(s.Dir("users"), "js-")
+	if err != nil {
+		return jsuser.Options{}, fmt.Errorf("failed to make a folder for %s: %w", account.UserID, err)
+	}
+	return jsuser.Options{HomeserverURL: s.Homeserver.URL(), Account: account, Dir: dir, Node: node, Args: args}, nil
 }
 
 // Contact is a WhatsApp user.

@@ -66,6 +66,7 @@ type Stack struct {
 	// SetupOutput is what `postern init` printed.
 	SetupOutput string
 
+	builder  *programs.Builder
 	dir      string
 	progress func(string)
 
@@ -80,7 +81,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{dir: dir, progress: options.Progress}
+	s := &Stack{builder: options.Builder, dir: dir, progress: options.Progress}
 	if s.progress == nil {
 		s.progress = func(string) {}
 	}
