@@ -70,6 +70,7 @@ type Connector struct {
 	sync     *botSync
 
 	transactionIDs transactionIDs
+	newcomers      newcomers
 	sent           certainty
 	edits          *recentSet[id.EventID] // of users, in chats
 	forgotten      *recentSet[id.RoomID]  // see ForgetRoom

@@ -22,6 +22,18 @@ func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {
 // SetMediaStall shortens how long the homeserver may make no progress with a file.
 func (c *Connector) SetMediaStall(limit time.Duration) { c.mediaStall = limit }
 
+// Introduction is how long a newcomer waits.
+const Introduction = introduction
+
+// Newcomers wait with their first message.
+type Newcomers struct{ newcomers newcomers }
+
+func (n *Newcomers) Came(room, user string) { n.newcomers.came(id.RoomID(room), id.UserID(user)) }
+
+func (n *Newcomers) Wait(ctx context.Context, room, user string) error {
+	return n.newcomers.wait(ctx, id.RoomID(room), id.UserID(user))
+}
+
 // ParseMedia checks what an event tells about its file.
 func ParseMedia(file *event.EncryptedFileInfo) (id.ContentURI, error) {
 	uri, _, err := parseMedia(file)

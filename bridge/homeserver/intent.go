@@ -88,7 +88,11 @@ func (i *Intent) SendState(
 	if ok && kind == event.StateMember && (member.Membership == event.MembershipInvite || member.Membership == event.MembershipJoin) {
 		i.connector.crypto.prepare(ctx, id.UserID(key))
 	}
-	return i.ASIntent.SendState(ctx, room, kind, key, content, at)
+	sent, err := i.ASIntent.SendState(ctx, room, kind, key, content, at)
+	if err == nil && ok && kind == event.StateMember && member.Membership == event.MembershipJoin {
+		i.connector.joined(room, id.UserID(key))
+	}
+	return sent, err
 }
 
 // SetDisplayName implements bridgev2.MatrixAPI. A contact gets a name before a room is made, and the encryption device is made
@@ -104,7 +108,12 @@ func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bri
 		return nil
 	}
 	i.connector.crypto.prepare(ctx, i.Matrix.UserID)
-	return i.ASIntent.EnsureJoined(ctx, room, params...)
+	before := i.Matrix.StateStore.IsInRoom(ctx, room, i.Matrix.UserID)
+	err := i.ASIntent.EnsureJoined(ctx, room, params...)
+	if err == nil && !before {
+		i.connector.joined(room, i.Matrix.UserID)
+	}
+	return err
 }
 
 // EnsureInvited implements bridgev2.MatrixAPI, with the same promise.
@@ -143,6 +152,9 @@ func (i *Intent) send(
 	if encrypted {
 		if i.Matrix.IsCustomPuppet {
 			i.Matrix.AddDoublePuppetValue(content)
+		}
+		if err = i.connector.newcomers.wait(ctx, room, i.Matrix.UserID); err != nil {
+			return nil, err
 		}
 		if err = i.connector.crypto.encryptAs(ctx, i.Matrix.UserID, room, kind, content); err != nil {
 			return nil, fmt.Errorf("failed to encrypt for the room: %w", err)
