@@ -79,6 +79,18 @@ func loseDatabase(t *testing.T, ctx context.Context, s *stack.Stack) {
 	}
 }
 
+// restartWithoutDatabase is what happens to an admin who loses the database, and keeps the secret key.
+func restartWithoutDatabase(t *testing.T, ctx context.Context, s *stack.Stack) {
+	t.Helper()
+	if err := s.Bridge.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	loseDatabase(t, ctx, s)
+	if err := s.Bridge.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // foldersOf returns where parts keep their files, the database of the bridge included.
 func foldersOf(s *stack.Stack, parts ...string) (folders []string) {
 	for _, part := range parts {

@@ -19,13 +19,7 @@ func TestABridgeThatLostItsDatabaseGoesOn(t *testing.T) {
 	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 2)
 	before := chatted(t, ctx, s, alice, bob)
 	address := alice.Address
-	if err := s.Bridge.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
-	loseDatabase(t, ctx, s)
-	if err := s.Bridge.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
+	restartWithoutDatabase(t, ctx, s)
 
 	// The bridge does not know either which room is the user's own with the bot.
 	alice.commandsAgain(t, ctx, "!postern set-management-room", "updated")

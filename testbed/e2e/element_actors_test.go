@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"postern/testbed/jsuser"
+	"postern/testbed/matrixuser"
+	"postern/testbed/record"
+	"postern/testbed/stack"
+)
+
+// elementUser is a Matrix user whose app is made of what Element is made of. Its verbs fail the test.
+type elementUser struct {
+	*stack.ElementUser
+	stack *stack.Stack
+}
+
+// newElementUser registers a Matrix user of Element, who enlists by talking to the bot.
+func newElementUser(t *testing.T, ctx context.Context, s *stack.Stack, name string, excludeInsecure bool) *elementUser {
+	t.Helper()
+	user := must(s.NewElementUser(ctx, unique(name), excludeInsecure))(t)
+	if err := user.Enlist(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return &elementUser{ElementUser: user, stack: s}
+}
+
+// startChat begins a chat by phone number, in which the user writes first. To write, the app fetches the contact's keys.
+func (u *elementUser) startChat(t *testing.T, ctx context.Context, contact *stack.Contact) id.RoomID {
+	t.Helper()
+	room := must(u.StartChat(ctx, contact.Phone))(t)
+	u.writes(t, ctx, room, contact, unique("hello"))
+	return room
+}
+
+// writes lets the user write to the contact.
+func (u *elementUser) writes(t *testing.T, ctx context.Context, room id.RoomID, contact *stack.Contact, text string) {
+	t.Helper()
+	must(u.SendText(ctx, room, text))(t)
+	hears(t, ctx, contact, text)
+}
+
+// isWritten lets the contact write something to the user, who reads it.
+func (u *elementUser) isWritten(t *testing.T, ctx context.Context, contact *stack.Contact) *event.Event {
+	t.Helper()
+	text := unique("text")
+	must(contact.Device().SendText(ctx, u.Address, text))(t)
+	return u.sees(t, ctx, 0, "message with "+text, matrixuser.MessageIn("", "", text))
+}
+
+// sees waits for an event after the mark. It does not wait as long as the test may take: what cannot be read never matches.
+func (u *elementUser) sees(
+	t *testing.T, ctx context.Context, mark record.Mark, what string, match func(*event.Event) bool,
+) *event.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return must(u.WaitAfter(ctx, mark, what, match))(t)
+}
+
+// restarts closes the user's app and opens it again.
+func (u *elementUser) restarts(t *testing.T, ctx context.Context) record.Mark {
+	t.Helper()
+	mark := u.Mark()
+	if err := u.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return mark
+}
+
+// meets waits for a message of someone who came into the room just before. Element asks for the keys of those whom it sees come, and
+// before it has the answer, it takes their devices for ones that are not signed. If it excludes such devices, it does not try the
+// message again until it is restarted, whoever in Matrix wrote it.
+func (u *elementUser) meets(t *testing.T, ctx context.Context, mark record.Mark, contact *stack.Contact, text string) id.RoomID {
+	t.Helper()
+	first := u.sees(t, ctx, mark, "first message of "+contact.Name, func(evt *event.Event) bool {
+		return evt.StateKey == nil && strings.Contains(evt.Sender.String(), contact.JID.User)
+	})
+	for !matrixuser.MessageIn("", "", text)(first) {
+		if !u.ExcludeInsecure {
+			t.Fatalf("the first message of %s is of type %s", contact.Name, first.Type.Type)
+		}
+		mark = u.restarts(t, ctx)
+		first = u.sees(t, ctx, mark, "first message again", func(evt *event.Event) bool { return evt.ID == first.ID })
+	}
+	return first.RoomID
+}
+
+// checkUnblemished wants that Element shows nothing beside what others wrote: no shield, nothing that cannot be read. It looks at what
+// was shown at any time after the mark, since a shield that goes away was there, and at what is shown now.
+func checkUnblemished(t *testing.T, ctx context.Context, app *jsuser.User, mark record.Mark, rooms ...id.RoomID) {
+	t.Helper()
+	for _, sight := range app.Since(mark) {
+		if blemish := sight.Blemish(); blemish != "" {
+			t.Errorf("%s in %s was shown with %s", sight, sight.Event.RoomID, blemish)
+		}
+	}
+	checkUnblemishedNow(t, ctx, app, rooms...)
+}
+
+// checkUnblemishedNow is checkUnblemished without what was before.
+func checkUnblemishedNow(t *testing.T, ctx context.Context, app *jsuser.User, rooms ...id.RoomID) {
+	t.Helper()
+	for _, room := range rooms {
+		encrypted := 0
+		for _, sight := range must(app.Look(ctx, room))(t) {
+			if sight.Encrypted {
+				encrypted++
+			}
+			if blemish := sight.Blemish(); blemish != "" {
+				t.Errorf("%s in %s is shown with %s in the end", sight, room, blemish)
+			}
+		}
+		if encrypted == 0 {
+			t.Errorf("%s has no encrypted events", room)
+		}
+	}
+}
