@@ -228,8 +228,8 @@ func (l *lateKeys) waitFor(
 			l.finish(ctx, key, true)
 			return
 		case <-request.C:
-			//lint:ignore SA1019 RequestSession asks all devices where the event names none
 			l.waiters.Go(func() { l.connector.crypto.collectFor(ctx, key.room) })
+			//lint:ignore SA1019 RequestSession asks all devices where the event names none
 			l.connector.crypto.RequestSession(ctx, key.room, content.SenderKey, key.session, sender, content.DeviceID)
 		case <-limit.C:
 			l.finish(ctx, key, false)
