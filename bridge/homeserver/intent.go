@@ -107,8 +107,10 @@ func (i *Intent) EnsureJoined(ctx context.Context, room id.RoomID, params ...bri
 	if room == "" {
 		return nil
 	}
-	i.connector.crypto.prepare(ctx, i.Matrix.UserID)
 	before := i.Matrix.StateStore.IsInRoom(ctx, room, i.Matrix.UserID)
+	if !before {
+		i.connector.crypto.prepare(ctx, i.Matrix.UserID)
+	}
 	err := i.ASIntent.EnsureJoined(ctx, room, params...)
 	if err == nil && !before {
 		i.connector.joined(room, i.Matrix.UserID)
