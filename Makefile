@@ -126,6 +126,12 @@ bench: tools ## Measure speed and memory against a baseline: build/bench.json
 	@cd testbed && go build -tags $(TAGS) -o ../build/bin/bench ./cmd/bench
 	@build/bin/bench -out build/bench.json
 
+# --- release ------------------------------------------------------------------------------------------------------------
+
+.PHONY: dist
+dist: tools ## Make the packages of a release: VERSION=1.2.3, into build/dist
+	packaging/dist "$(VERSION)"
+
 # --- the rest -----------------------------------------------------------------------------------------------------------
 
 .PHONY: clean
