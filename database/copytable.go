@@ -47,7 +47,7 @@ func copyTable(ctx context.Context, from, to *dbutil.Database, table string) (in
 		return 0, err
 	}
 	defer rows.Close()
-	insert, err := txn.UnderlyingTx.PrepareContext(ctx, pq.CopyIn(table, columns...))
+	insert, err := txn.UnderlyingTx.PrepareContext(ctx, "COPY "+name+" ("+strings.Join(quoted, ", ")+") FROM STDIN")
 	if err != nil {
 		return 0, err
 	}

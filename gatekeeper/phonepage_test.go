@@ -131,7 +131,7 @@ func TestPhonesOfThePageWriteToEachOther(t *testing.T) {
 		if status, page := s.sendFile(chat+"/messages", name, content); status != http.StatusOK {
 			t.Fatalf("%s: %d: %s", name, status, page)
 		}
-		page := s.waitPage("4915187654321", back, fmt.Sprint("/file"))
+		page := s.waitPage("4915187654321", back, "/file")
 		links := fileLink.FindAllString(page, -1)
 		response, got := s.browse("GET", links[len(links)-1], "", nil)
 		if got != string(content) {
