@@ -131,7 +131,8 @@ func TestPhonesOfThePageWriteToEachOther(t *testing.T) {
 		if status, page := s.sendFile(chat+"/messages", name, content); status != http.StatusOK {
 			t.Fatalf("%s: %d: %s", name, status, page)
 		}
-		page := s.waitPage("4915187654321", back, "/file")
+		s.fill(chat+"/messages", "text", "that was "+name) // comes after it
+		page := s.waitPage("4915187654321", back, "that was "+name)
 		links := fileLink.FindAllString(page, -1)
 		response, got := s.browse("GET", links[len(links)-1], "", nil)
 		if got != string(content) {
