@@ -160,3 +160,16 @@ func TestHealthNamesWhoIsAway(t *testing.T) {
 	}
 	until(false, "the bridge does not answer, it is not running")
 }
+
+// waitReady waits until the start of the bridge is done, which it is a moment after the bridge takes messages.
+func waitReady(t *testing.T, ctx context.Context, s *stack.Stack) {
+	t.Helper()
+	for {
+		said, err := s.Bridge.Run(ctx, "health")
+		if err == nil {
+			return
+		} else if ctx.Err() != nil {
+			t.Fatalf("the bridge does not get ready: %s", said)
+		}
+	}
+}
