@@ -75,6 +75,19 @@ func (p *adminPost) send(ctx context.Context, content *event.MessageEventContent
 	return "", errors.Join(problems...) // an admin who was told reads it twice then
 }
 
+// errNoReportRoom: the admins have no encrypted room.
+var errNoReportRoom = errors.New("the admins have no encrypted room")
+
+// sendEncrypted is send for what only the admins' room may hold, which is encrypted. Errors: errNoReportRoom if there is none that can be
+// used now.
+func (p *adminPost) sendEncrypted(ctx context.Context, content *event.MessageEventContent) (id.EventID, error) {
+	room := p.check(ctx)
+	if room == "" {
+		return "", errNoReportRoom
+	}
+	return p.sendTo(ctx, room, content)
+}
+
 func (p *adminPost) sendTo(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (id.EventID, error) {
 	copied := *content
 	sent, err := p.matrix.BotIntent().SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &copied}, nil)

@@ -44,6 +44,7 @@ func (c *Client) Block(ctx context.Context, jid types.JID) (string, error) {
 		return "", err
 	}
 	c.declineBlocked(ctx, jid)
+	c.auditBlock(ctx, auditBlock, jid)
 	return c.tellBlocked(ctx, jid, true, "Blocked. You will see nothing that they write, and they are not told. `unblock` takes it back.")
 }
 
@@ -62,7 +63,19 @@ func (c *Client) Unblock(ctx context.Context, jid types.JID) (string, error) {
 	if err = c.Undecline(ctx, jid); err != nil && !errors.As(err, &why) { // who was blocked instead of accepted was declined, too
 		return "", err
 	}
+	c.auditBlock(ctx, auditUnblock, jid)
 	return c.tellBlocked(ctx, jid, false, "Unblocked. What they wrote meanwhile is lost.")
+}
+
+// auditBlock notes in the audit log what a user did.
+func (c *Client) auditBlock(ctx context.Context, kind auditKind, jid types.JID) {
+	if contact, _, err := c.chat(jid); err == nil {
+		c.network.audit(ctx, kind, c.login.UserMXID, c.auditedAbout(contact))
+	}
+}
+
+func (c *Client) auditedAbout(contact networkid.UserID) audited {
+	return audited{user: c.login.UserMXID, gatekeeper: c.gatekeeper.ID, contact: contact}
 }
 
 // setBlocked notes what the user wants, and returns when nothing of a contact who is blocked now is on its way into the room.
@@ -131,8 +144,8 @@ func (c *Client) compareBlocksSoon() {
 
 // keepComparing makes the lists equal until that has worked, while the channel is up. What is left is done after the next login.
 func (c *Client) keepComparing(ctx context.Context) {
-	for c.blocks.again.Load() && c.blocks.comparing.CompareAndSwap(false, true) {
-		for try := 0; try < compareTries && ctx.Err() == nil && c.IsLoggedIn() && c.interop.IsConnected(); try++ {
+	for c.canCompare(ctx) && c.blocks.again.Load() && c.blocks.comparing.CompareAndSwap(false, true) {
+		for try := 0; try < compareTries && c.canCompare(ctx); try++ {
 			c.blocks.again.Store(false)
 			err := c.compareBlocks(ctx)
 			if err == nil {
@@ -142,10 +155,11 @@ func (c *Client) keepComparing(ctx context.Context) {
 			pause(ctx, compareRetry)
 		}
 		c.blocks.comparing.Store(false)
-		if !c.interop.IsConnected() {
-			return
-		}
 	}
+}
+
+func (c *Client) canCompare(ctx context.Context) bool {
+	return ctx.Err() == nil && c.IsLoggedIn() && c.interop.IsConnected()
 }
 
 // compareBlocks makes what the user wants and the gatekeeper's list equal. One contact that fails does not keep the others.

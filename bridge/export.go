@@ -82,6 +82,11 @@ type exportContact struct {
 	// Pinged is when the user last asked the contact to turn third-party chats on.
 	Pinged  *time.Time `json:"pinged,omitempty"`
 	Blocked bool       `json:"blocked,omitempty"`
+	// Ignored: on the ignore list of the user's Matrix account. Compared: the user compared the security code. Held: messages wait
+	// until the user agrees to a new key.
+	Ignored  bool `json:"ignored,omitempty"`
+	Compared bool `json:"security_code_compared,omitempty"`
+	Held     bool `json:"messages_wait_for_new_key,omitempty"`
 }
 
 // requestNames are for people.
@@ -223,6 +228,7 @@ func (d *dataOf) decisions(ctx context.Context, account database.AccountID, resu
 		result.Contacts = append(result.Contacts, exportContact{
 			Contact: contact.JID.String(), Request: requestNames[contact.Request], Asked: timeOf(contact.Asked),
 			Missed: contact.Missed, Pinged: timeOf(contact.Pinged), Blocked: contact.Blocked,
+			Ignored: contact.Ignored, Compared: contact.Compared != nil, Held: contact.Held,
 		})
 	}
 	return nil

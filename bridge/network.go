@@ -131,8 +131,6 @@ type Network struct {
 	retries *exsync.KeyedMutex[networkid.MessageID]
 	expiry  *expiry
 	calls   calls
-	// reports is nil if the admins have no room for them.
-	reports reportPost
 	// started is closed when the logins that have to be loaded are.
 	started chan struct{}
 

@@ -43,32 +43,27 @@ type Report struct {
 	Block bool
 }
 
-// reportPost writes to the admins.
-type reportPost interface {
-	// sendEncrypted writes into the admins' room if that is encrypted. Errors: errNoReportRoom if there is none that is.
-	sendEncrypted(ctx context.Context, content *event.MessageEventContent) (id.EventID, error)
-}
-
-// errNoReportRoom: reports have nowhere to go.
-var errNoReportRoom = errors.New("the admins have no encrypted room for reports")
-
 // Report tells the admins about a contact. It returns a sentence for the user. Errors for the user are of type [refusal].
 func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (string, error) {
 	switch {
-	case c.network.reports == nil:
-		return "", refusal(textNoReportRoom)
 	case len(report.Messages) > maxReported, report.Last > maxReported, report.Last < 0:
 		return "", refusal(fmt.Sprintf("One report may have %d messages. Please choose the ones that matter.", maxReported))
 	case len(report.Reason) > maxOwnWords:
 		return "", refusal(fmt.Sprintf("Your own words may have %d letters at most.", maxOwnWords))
 	}
-	attached, err := c.reported(ctx, jid, &report)
-	if err != nil {
-		return "", err
-	}
 	contact, _, err := c.chat(jid)
 	if err != nil {
 		return "", refusal(textNoContact)
+	}
+	var limited *limitError
+	if err = c.network.limits.take(ctx, c.login.UserMXID, limitReports, 1); errors.As(err, &limited) {
+		return "", refusal(textLimit(limited))
+	} else if err != nil {
+		return "", err
+	}
+	attached, err := c.reported(ctx, jid, &report)
+	if err != nil {
+		return "", err
 	}
 	text := textReport(reportHead{
 		User: c.login.UserMXID, Name: c.contactName(ctx, contact), Contact: puppet.CodeIdentifier(jid), Gatekeeper: c.gatekeeperName(),
@@ -81,13 +76,14 @@ func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (stri
 		}
 	}
 	for _, content := range contents {
-		if _, err = c.network.reports.sendEncrypted(ctx, content); errors.Is(err, errNoReportRoom) {
+		if _, err = c.network.adminPost.sendEncrypted(ctx, content); errors.Is(err, errNoReportRoom) {
 			return "", refusal(textNoReportRoom)
 		} else if err != nil {
 			return "", fmt.Errorf("failed to send a report: %w", err)
 		}
 	}
 	zerolog.Ctx(ctx).Info().Int("messages", len(attached)).Msg("A user reported a contact")
+	c.network.audit(ctx, auditReport, c.login.UserMXID, c.auditedAbout(contact))
 	done := fmt.Sprintf("Reported to this server's admins, with %d messages. %s has no way to take reports from here today.", len(attached), c.gatekeeperName())
 	if !report.Block {
 		return done, nil
