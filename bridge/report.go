@@ -1,9 +1,11 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,6 +127,10 @@ func (c *Client) reported(ctx context.Context, jid types.JID, report *Report) ([
 		if err != nil {
 			return nil, fmt.Errorf("failed to look for reported messages: %w", err)
 		}
+		// A gatekeeper's times are full seconds: of two messages of one second the one that came later is the newer.
+		slices.SortFunc(newest, func(a, b *mxdatabase.Message) int {
+			return cmp.Or(b.Timestamp.Compare(a.Timestamp), cmp.Compare(b.RowID, a.RowID))
+		})
 		rows = newest
 	}
 	var messages []reportedMessage
