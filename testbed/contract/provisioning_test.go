@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,9 +14,11 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix/id"
 
 	"postern/docs"
 	"postern/testbed/homeserver"
+	"postern/testbed/matrixuser"
 	"postern/testbed/programs"
 	"postern/testbed/stack"
 )
@@ -49,7 +52,7 @@ func TestTheProvisioningInterfaceKeepsToItsDocument(t *testing.T) {
 	p.testBadBodies(t, document)
 	p.testSettings(t)
 	p.testRequests(t, ctx)
-	p.testTrust(t, bob)
+	p.testTrust(t, ctx, room, bob)
 	p.testRetry(t, room.String())
 	p.testExport(t)
 	p.testEEA(t, ctx, room.String())
@@ -227,12 +230,12 @@ func (p *provisioned) testRequests(t *testing.T, ctx context.Context) {
 	p.as(t, http.StatusConflict, "POST", "contacts/nobody/accept", nil, nil)
 }
 
-func (p *provisioned) testTrust(t *testing.T, bob *stack.Contact) {
+func (p *provisioned) testTrust(t *testing.T, ctx context.Context, room id.RoomID, bob *stack.Contact) {
 	contact := "contacts/" + url.PathEscape(bob.Phone) + "/"
 	puppet := "contacts/" + url.PathEscape("@postern_whatsapp-"+strings.TrimPrefix(bob.Phone, "+")+":"+p.stack.Homeserver.Domain()) + "/"
 	var code struct {
-		Digits          string
-		Compared, Stale bool
+		Digits                string
+		Compared, Stale, Held bool
 	}
 	p.as(t, http.StatusOK, "GET", contact+"code", nil, &code)
 	if len(code.Digits) != 60 || code.Compared || code.Stale {
@@ -252,6 +255,29 @@ func (p *provisioned) testTrust(t *testing.T, bob *stack.Contact) {
 	}
 	p.as(t, http.StatusOK, "POST", puppet+"unblock", nil, nil)
 	p.as(t, http.StatusConflict, "POST", contact+"trust", nil, nil) // nothing waits
+	p.as(t, http.StatusOK, "PUT", "settings/hold-on-new-key", input{"value": "on"}, nil)
+	if _, err := p.alice.SendText(ctx, room, "before"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Device().WaitMessage(ctx, "before"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(bob.Device().Reinstall(ctx), bob.Device().Connect(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.alice.SendText(ctx, room, "after"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.alice.Wait(ctx, "notice", matrixuser.NoticeIn(room, "", "Until you agree")); err != nil {
+		t.Fatal(err)
+	}
+	if p.as(t, http.StatusOK, "GET", contact+"code", nil, &code); !code.Held || code.Compared {
+		t.Errorf("after a change of keys the code is %+v", code)
+	}
+	p.as(t, http.StatusOK, "POST", contact+"trust", nil, nil)
+	if _, err := bob.Device().WaitMessage(ctx, "after"); err != nil {
+		t.Error(err)
+	}
 	for _, request := range []string{"GET code", "POST block", "POST unblock", "POST trust"} {
 		method, verb, _ := strings.Cut(request, " ")
 		p.as(t, http.StatusConflict, method, "contacts/nobody/"+verb, nil, nil)
