@@ -17,6 +17,12 @@ func contactRoutes() map[string]provisionHandler {
 		"GET /postern/v1/settings":        provisionSettings,
 		"PUT /postern/v1/settings/{name}": provisionSetting,
 		"GET /postern/v1/requests":        provisionRequests,
+		"POST /postern/v1/requests/decline": func(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+			return eachAnswer(user, r, func(c *Client) (declinedAnswer, error) {
+				declined, err := c.DeclineAll(ctx)
+				return declinedAnswer{declined}, err
+			})
+		},
 		"POST /postern/v1/contacts/{contact}/accept": aboutProvisioned(askingContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
 			return textAccepted, c.Accept(ctx, jid)
 		}),
@@ -91,6 +97,11 @@ func eachAnswer[T any](user *bridgev2.User, r *http.Request, ask func(c *Client)
 
 func provisionSettings(_ context.Context, user *bridgev2.User, r *http.Request) (any, error) {
 	return eachAnswer(user, r, func(c *Client) ([]SettingInfo, error) { return c.Settings(), nil })
+}
+
+// declinedAnswer is how many who asked were declined at once.
+type declinedAnswer struct {
+	Declined int `json:"declined"`
 }
 
 // settingInput is the word that a setting is to be.

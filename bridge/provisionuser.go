@@ -21,6 +21,7 @@ func (d *Daemon) provisionRoutes() map[string]provisionHandler {
 	routes := contactRoutes()
 	maps.Copy(routes, trustRoutes())
 	routes["GET /postern/v1/export"] = d.provisionExport
+	routes["GET /postern/v1/erase"] = d.provisionPending
 	routes["POST /postern/v1/erase"] = d.provisionErase
 	routes["POST /postern/v1/eea"] = d.provisionEEA
 	routes["POST /postern/v1/retry"] = d.provisionRetry
@@ -67,6 +68,19 @@ func (d *Daemon) provisionErase(ctx context.Context, user *bridgev2.User, r *htt
 		answer.Leaving = append(answer.Leaving, enlistment.Gatekeeper)
 	}
 	return answer, nil
+}
+
+// provisionPending says what is not erased yet, as sentences.
+func (d *Daemon) provisionPending(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
+	configured := func(gatekeeper string) bool { return d.network.gatekeeper(gatekeeper) != nil }
+	pending, err := d.network.dataOf().pending(ctx, user.MXID, configured)
+	messages := make(map[string]string, len(pending))
+	for _, one := range pending {
+		messages[one.Gatekeeper] = one.Sentence(d.clock.Now())
+	}
+	return struct {
+		Pending map[string]string `json:"pending"`
+	}{messages}, err
 }
 
 // eeaInput declares to live in the EEA, or withdraws that, for one gatekeeper or for all that ask for it.

@@ -219,6 +219,15 @@ func (p *provisioned) testRequests(t *testing.T, ctx context.Context) {
 	p.as(t, http.StatusOK, "POST", contact+"decline", nil, nil)
 	asking(0)
 	p.as(t, http.StatusOK, "POST", contact+"undecline", nil, nil)
+	asks("hello once more")
+	asking(1)
+	var declined map[string]struct{ Declined int }
+	if p.as(t, http.StatusOK, "POST", "requests/decline", nil, &declined); declined[stack.GatekeeperID].Declined != 1 {
+		t.Errorf("declined: %v", declined)
+	}
+	asking(0)
+	p.ask(t, http.StatusNotFound, "POST", p.path("requests/decline")+"&gatekeeper=another", nil, "Authorization", "Bearer "+p.secret)
+	p.as(t, http.StatusOK, "POST", contact+"undecline", nil, nil)
 	asks("hello again")
 	asking(1)
 	p.as(t, http.StatusOK, "POST", contact+"accept", nil, nil)
@@ -343,6 +352,10 @@ func (p *provisioned) testEEA(t *testing.T, ctx context.Context, room string) {
 
 func (p *provisioned) testErase(t *testing.T, ctx context.Context) {
 	p.as(t, http.StatusBadRequest, "POST", "erase", input{"confirm": false}, nil)
+	var pending struct{ Pending map[string]string }
+	if p.as(t, http.StatusOK, "GET", "erase", nil, &pending); len(pending.Pending) != 0 {
+		t.Errorf("pending before anybody leaves: %v", pending)
+	}
 	var answer struct{ Leaving []string }
 	p.as(t, http.StatusOK, "POST", "erase", input{"confirm": true}, &answer)
 	if !slices.Equal(answer.Leaving, []string{stack.GatekeeperID}) {
