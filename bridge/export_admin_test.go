@@ -140,7 +140,7 @@ func (c *Client) KeepInOutbox(ctx context.Context, messageID string) error {
 // ReadInputs reads a body as each of the inputs of the provisioning interface, and returns the statuses that are answered, 0 for what is
 // well-formed.
 func ReadInputs(body string) (statuses []int) {
-	for _, input := range []any{&eraseInput{}, &eeaInput{}, &retryInput{}, &settingInput{}, &verifyInput{}} {
+	for _, input := range []any{&eraseInput{}, &eeaInput{}, &retryInput{}, &settingInput{}, &verifyInput{}, &reportInput{}} {
 		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		request.Body = http.MaxBytesReader(httptest.NewRecorder(), request.Body, maxProvisionBody)
 		status := 0

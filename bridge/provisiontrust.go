@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"postern/puppet"
 )
@@ -22,6 +23,7 @@ func trustRoutes() map[string]provisionHandler {
 		"POST /postern/v1/contacts/{contact}/trust":   aboutProvisioned(anyContact, (*Client).Trust),
 		"GET /postern/v1/contacts/{contact}/code":     provisionCode,
 		"POST /postern/v1/contacts/{contact}/verify":  provisionVerify,
+		"POST /postern/v1/contacts/{contact}/report":  provisionReport,
 	}
 }
 
@@ -80,5 +82,25 @@ func provisionVerify(ctx context.Context, user *bridgev2.User, r *http.Request) 
 	}
 	return aboutProvisioned(anyContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
 		return c.Verify(ctx, jid, input.Digits)
+	})(ctx, user, r)
+}
+
+// reportInput is what the admins get: the messages that are named, or else so many of the newest.
+type reportInput struct {
+	Messages []id.EventID `json:"messages,omitempty"`
+	Last     int          `json:"last,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+	Block    bool         `json:"block,omitempty"`
+}
+
+func provisionReport(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+	var input reportInput
+	if err := readInput(r, &input); err != nil {
+		return nil, err
+	} else if len(input.Messages) == 0 && input.Last == 0 && input.Reason == "" {
+		return nil, badInput("A report has messages, or words of your own.")
+	}
+	return aboutProvisioned(anyContact, func(c *Client, ctx context.Context, jid types.JID) (string, error) {
+		return c.Report(ctx, jid, Report(input))
 	})(ctx, user, r)
 }

@@ -55,7 +55,9 @@ func TestTheProvisioningInterfaceKeepsToItsDocument(t *testing.T) {
 	p.testTrust(t, ctx, room, bob)
 	p.testRetry(t, room.String())
 	p.testExport(t)
-	p.testEEA(t, ctx, room.String())
+	admins := p.makeAdminRoom(t, ctx)
+	p.testEEA(t, ctx, room.String(), admins)
+	p.testReport(t, ctx, bob, admins)
 	p.testErase(t, ctx)
 	if missing := document.unseen(); !t.Failed() && len(missing) > 0 {
 		slices.Sort(missing)
@@ -320,13 +322,14 @@ func (p *provisioned) testExport(t *testing.T) {
 }
 
 // testEEA lets the gatekeeper ask for the declaration from now on. Who did not make it is suspended.
-func (p *provisioned) testEEA(t *testing.T, ctx context.Context, room string) {
+func (p *provisioned) testEEA(t *testing.T, ctx context.Context, room string, admins id.RoomID) {
 	p.as(t, http.StatusNotFound, "POST", "eea", input{"declared": true}, nil)
 	err := p.stack.Bridge.Stop(ctx)
 	if err == nil {
 		err = p.stack.Bridge.EditConfig(func(config map[string]any) {
 			entry := config["gatekeepers"].([]any)[0].(map[string]any)
 			entry["eea_declaration"], entry["eea_withdrawn"] = true, "suspend"
+			config["admin_room"] = admins.String()
 		})
 	}
 	if err == nil {
@@ -348,6 +351,28 @@ func (p *provisioned) testEEA(t *testing.T, ctx context.Context, room string) {
 		t.Errorf("withdrawn: %q", answer.Messages)
 	}
 	p.as(t, http.StatusOK, "POST", "eea", input{"declared": true}, nil)
+}
+
+// makeAdminRoom makes a room of Alice and the bot, who are the admins of this test. The bot joins it when it is in the config.
+func (p *provisioned) makeAdminRoom(t *testing.T, ctx context.Context) id.RoomID {
+	t.Helper()
+	room, err := p.alice.InviteToDirectChat(ctx, p.stack.Bot(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return room
+}
+
+func (p *provisioned) testReport(t *testing.T, ctx context.Context, bob *stack.Contact, admins id.RoomID) {
+	path := "contacts/" + url.PathEscape(bob.Phone) + "/report"
+	p.as(t, http.StatusOK, "POST", path, input{"reason": "they want money", "last": 1}, nil)
+	if _, err := p.alice.WaitMessage(ctx, admins, p.stack.Bot(), "they want money"); err != nil {
+		t.Error(err)
+	}
+	p.as(t, http.StatusConflict, "POST", path, input{"last": 21}, nil)
+	p.as(t, http.StatusConflict, "POST", path, input{"reason": strings.Repeat("x", 1001)}, nil)
+	p.ask(t, http.StatusNotFound, "POST", p.path(path)+"&gatekeeper=another", strings.NewReader(`{"last":1}`),
+		"Authorization", "Bearer "+p.secret, "Content-Type", "application/json")
 }
 
 func (p *provisioned) testErase(t *testing.T, ctx context.Context) {
