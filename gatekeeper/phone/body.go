@@ -90,19 +90,16 @@ func bodyOf(message *waE2E.Message) (b body, file whatsmeow.DownloadableMessage)
 	return b, file
 }
 
-// cut bounds a text to so many bytes, at the end of a character. What is not UTF-8 is replaced.
+// cut bounds a text to so many bytes and an ellipsis, at the end of a character. What is not UTF-8 is replaced.
 func cut(text string, limit int) string {
-	if len(text) > limit {
-		text = text[:limit]
-		for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
-			text = text[:len(text)-1]
-		}
-		if r, size := utf8.DecodeLastRuneInString(text); r == utf8.RuneError && size == 1 {
-			text = text[:len(text)-1] // the first byte of the character that is cut
-		}
-		text += "…"
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= limit {
+		return text
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	for !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
 }
 
 // line is the body in one line, for the list of chats and for quotes.

@@ -62,9 +62,9 @@ type View struct {
 	Still bool
 }
 
-// Open loads a page in a tab of its own.
+// Open loads a page in a tab of its own, with cookies and connections of its own.
 func (b *Browser) Open(ctx context.Context, url string, view View) (*Tab, error) {
-	running, cancel := chromedp.NewContext(b.ctx)
+	running, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	tab := &Tab{ctx: running, cancel: cancel}
 	err := tab.prepare(view)
 	if err == nil {

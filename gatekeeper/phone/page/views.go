@@ -66,6 +66,8 @@ func (p *Page) render(w http.ResponseWriter, r *http.Request, view view, problem
 	switch {
 	case errors.Is(err, phone.ErrNoChat):
 		status, c.Section, c.Title, c.Problem = http.StatusNotFound, "chats", "Chats", sentence(err)
+	case r.Context().Err() != nil:
+		return // nobody waits for it any more
 	case err != nil:
 		p.log.Err(err).Str("page", r.Pattern).Msg("Phone page failed")
 		http.Error(w, "Something went wrong. The sandbox's log says what.", http.StatusInternalServerError)

@@ -181,12 +181,24 @@ addEventListener("submit", async (event) => {
 });
 
 addEventListener("load", (event) => { if (event.target.tagName === "IMG" && atEnd()) toEnd(); }, true);
-document.addEventListener("visibilitychange", seen);
+
+// Only while somebody can see the page: a browser has six connections to one server, for all its tabs together.
+let stream;
+function listen() {
+  if (document.visibilityState !== "visible") {
+    stream?.close();
+    stream = null;
+  } else if (!stream) {
+    stream = new EventSource(document.body.dataset.events);
+    stream.addEventListener("change", refresh);
+  }
+}
 
 if (document.body.dataset.events) {
   remember(document);
   toEnd();
   seen();
   if (matchMedia("(hover: hover)").matches) byId("text")?.focus();
-  new EventSource(document.body.dataset.events).addEventListener("change", refresh);
+  listen();
+  document.addEventListener("visibilitychange", () => { listen(); seen(); });
 }
