@@ -98,7 +98,7 @@ async function refresh() {
 // Tells that everything was read, once somebody can see it.
 function seen() {
   const foot = byId("foot");
-  if (foot && foot.dataset.open === "true" && foot.dataset.unread !== "0" && document.visibilityState === "visible") {
+  if (foot && foot.dataset.open === "true" && byId("head").dataset.unread !== "0" && document.visibilityState === "visible") {
     fetch(foot.dataset.chat + "/read", { method: "POST" }).catch(() => {});
   }
 }
