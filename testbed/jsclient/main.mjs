@@ -63,6 +63,14 @@ async function report(event) {
     write(about);
 }
 
+// reportEncryption is for rooms whose state came at once, when the user joined.
+function reportEncryption() {
+    for (const room of client.getRooms()) {
+        const encryption = room.currentState.getStateEvents("m.room.encryption", "");
+        if (encryption) report(encryption);
+    }
+}
+
 // synced waits until the first sync is through.
 function synced() {
     return new Promise((resolve, reject) => {
@@ -87,6 +95,7 @@ const verbs = {
         client.on(RoomEvent.LocalEchoUpdated, report);
         client.on(RoomStateEvent.Events, report);
         client.on(MatrixEventEvent.Decrypted, report);
+        client.on(ClientEvent.Sync, reportEncryption);
         const first = synced();
         await client.startClient({ initialSyncLimit: timelineLimit, lazyLoadMembers: true });
         await first;
@@ -116,22 +125,31 @@ const verbs = {
         return event_id;
     },
 
-    // sign makes another device of the user a verified one, as soon as this one knows of it.
-    async sign({ device }) {
-        const user = client.getUserId();
-        const crypto = client.getCrypto();
-        for (let known = false; !known; ) {
+    // devices returns the devices of a user as soon as one is known that is not among the old ones.
+    async devices({ user, old }) {
+        for (;;) {
             const updated = new Promise((resolve) => client.once(CryptoEvent.DevicesUpdated, resolve));
-            known = (await crypto.getUserDeviceInfo([user])).get(user).has(device);
-            if (!known) await updated;
+            const devices = (await client.getCrypto().getUserDeviceInfo([user])).get(user);
+            const names = [...(devices?.keys() ?? [])];
+            if (names.some((name) => !old.includes(name))) return names;
+            await updated;
         }
-        await crypto.crossSignDevice(device);
     },
 
-    // look tells of all events of a room what is shown now. It waits until what can be decrypted is.
+    // sign makes another device of the user, which is known, a verified one.
+    async sign({ device }) {
+        await client.getCrypto().crossSignDevice(device);
+    },
+
+    // look tells of all events of a room what is shown now. It waits for decryption under way.
     async look({ room }) {
         const events = client.getRoom(room)?.getLiveTimeline().getEvents() ?? [];
-        return Promise.all(events.map(describe));
+        return Promise.all(
+            events.map(async (event) => {
+                await client.decryptEventIfNeeded(event);
+                return describe(event);
+            }),
+        );
     },
 
     // stop ends the client and keeps what a browser would keep.

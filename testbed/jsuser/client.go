@@ -61,6 +61,7 @@ func run(options Options, seen *record.Log[*Sight]) (*client, error) {
 		return nil, errors.Join(err, input.Close(), output.Close())
 	}
 	c := &client{process: started, input: input, waiting: make(map[int]chan<- line)}
+	seen.End(nil) // more may come than in the run before
 	c.output.Go(func() { c.read(output, seen) })
 	return c, nil
 }
@@ -88,6 +89,7 @@ func (c *client) read(output io.ReadCloser, seen *record.Log[*Sight]) {
 		close(answer)
 	}
 	c.waiting = nil
+	seen.End(errEnded)
 }
 
 func (c *client) answered(answer line) {

@@ -112,9 +112,24 @@ func (u *User) ID() id.UserID { return id.UserID(u.options.Account.UserID) }
 // Account holds the password and the device.
 func (u *User) Account() *homeserver.Account { return u.options.Account }
 
-// SignDevice makes another device of the user a verified one.
-func (u *User) SignDevice(ctx context.Context, device string) error {
-	if err := u.client.call(ctx, "sign", map[string]any{"device": device}, nil); err != nil {
+// WaitDevices returns the devices of a user that the app knows, as soon as one is among them that is not among the old ones.
+func (u *User) WaitDevices(ctx context.Context, owner id.UserID, old ...id.DeviceID) (devices []id.DeviceID, err error) {
+	if old == nil {
+		old = []id.DeviceID{}
+	}
+	if err = u.client.call(ctx, "devices", map[string]any{"user": owner, "old": old}, &devices); err != nil {
+		return nil, fmt.Errorf("failed to wait for a device of %s: %w", owner, err)
+	}
+	return devices, nil
+}
+
+// SignDevice makes another device of the user a verified one, as soon as the app knows it.
+func (u *User) SignDevice(ctx context.Context, device id.DeviceID) error {
+	_, err := u.WaitDevices(ctx, u.ID(), id.DeviceID(u.options.Account.DeviceID))
+	if err == nil {
+		err = u.client.call(ctx, "sign", map[string]any{"device": device}, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("failed to sign %s of %s: %w", device, u.ID(), err)
 	}
 	return nil

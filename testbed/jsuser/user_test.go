@@ -175,7 +175,7 @@ func TestASecondDeviceReadsWhenItIsThere(t *testing.T) {
 	}
 	second, err := jsuser.NewDevice(ctx, options(t, server, login), false)
 	second = closed(t, second, err)
-	if err = alice.SignDevice(ctx, login.DeviceID); err != nil {
+	if err = alice.SignDevice(ctx, id.DeviceID(login.DeviceID)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = alice.SendText(ctx, room, "for both"); err != nil {

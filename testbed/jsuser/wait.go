@@ -28,11 +28,20 @@ func (u *User) Wait(ctx context.Context, what string, match func(*event.Event) b
 func (u *User) WaitAfter(
 	ctx context.Context, mark record.Mark, what string, match func(*event.Event) bool,
 ) (*event.Event, error) {
-	sight, err := u.seen.Wait(ctx, mark, func(sight *Sight) bool { return match(sight.Event) })
+	sight, err := u.WaitSight(ctx, mark, what, func(sight *Sight) bool { return match(sight.Event) })
+	if err != nil {
+		return nil, err
+	}
+	return sight.Event, nil
+}
+
+// WaitSight is WaitAfter for how an event is shown.
+func (u *User) WaitSight(ctx context.Context, mark record.Mark, what string, match func(*Sight) bool) (*Sight, error) {
+	sight, err := u.seen.Wait(ctx, mark, match)
 	if err != nil {
 		return nil, fmt.Errorf("%s for %s %w%s", what, u.ID(), err, u.describe(mark))
 	}
-	return sight.Event, nil
+	return sight, nil
 }
 
 // describe lists the last events after the mark for an error text, and before them what is not shown as it should be.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/types"
+	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/homeserver"
 	"postern/testbed/jsuser"
@@ -84,7 +85,7 @@ func (s *Stack) NewJSDevice(ctx context.Context, first *jsuser.User) (*jsuser.Us
 		return nil, err
 	}
 	s.onClose(device.Close)
-	return device, first.SignDevice(ctx, account.DeviceID)
+	return device, first.SignDevice(ctx, id.DeviceID(account.DeviceID))
 }
 
 func (s *Stack) jsOptions(account *homeserver.Account) (jsuser.Options, error) {
