@@ -26,7 +26,7 @@ func TestElementShowsEveryKindWithoutAShield(t *testing.T) {
 			room := alice.startChat(t, ctx, bob)
 			alice.getsEveryKind(t, ctx, s, bob, room)
 			last := alice.isWritten(t, ctx, bob)
-			checkUnblemished(t, ctx, alice.User, 0, room, alice.Management)
+			checkUnblemished(t, ctx, alice.User, alice.since, room, alice.Management)
 
 			alice.ExcludeInsecure = !excludeInsecure
 			mark := alice.restarts(t, ctx)

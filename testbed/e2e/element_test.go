@@ -28,7 +28,7 @@ func TestElementReadsOnASecondDevice(t *testing.T) {
 	must(second.WaitAfter(ctx, mark, words, matrixuser.MessageIn(room, "", words)))(t)
 	must(alice.Command(ctx, "help", ""))(t)
 	must(second.WaitAfter(ctx, mark, "help", matrixuser.MessageIn(alice.Management, s.Bot(), "")))(t)
-	checkUnblemished(t, ctx, alice.User, 0, room, alice.Management)
+	checkUnblemished(t, ctx, alice.User, alice.since, room, alice.Management)
 	checkUnblemished(t, ctx, second, mark)
 
 	second.ExcludeInsecure = true
@@ -56,7 +56,7 @@ func TestElementReadsAcrossARotation(t *testing.T) {
 	for range 5 {
 		alice.isWritten(t, ctx, bob)
 	}
-	checkUnblemished(t, ctx, alice.User, 0, room)
+	checkUnblemished(t, ctx, alice.User, alice.since, room)
 	sessions := make(map[id.SessionID]int)
 	for _, sight := range must(alice.Look(ctx, room))(t) {
 		if sight.Event.Sender != alice.ID() && sight.Event.Sender != s.Bot() && sight.Encrypted {
@@ -115,18 +115,13 @@ func TestElementReadsAfterTheBridgeLostItsDatabase(t *testing.T) {
 	restart(t, ctx, s)
 	alice.isWritten(t, ctx, bob)
 	alice.writes(t, ctx, room, bob, unique("there"))
-	checkUnblemished(t, ctx, alice.User, 0, room, alice.Management)
+	checkUnblemished(t, ctx, alice.User, alice.since, room, alice.Management)
 
+	devices := must(alice.WaitDevices(ctx, s.Bot()))(t)
 	restartWithoutDatabase(t, ctx, s)
 	lost := alice.Mark()
-	for ctx.Err() == nil { // until the app knows of the bot's new device
-		mark := alice.Mark()
-		must(alice.SendText(ctx, alice.Management, "!postern set-management-room"))(t)
-		answer := alice.sees(t, ctx, mark, "answer", matrixuser.MessageIn(alice.Management, s.Bot(), ""))
-		if matrixuser.MessageIn("", "", "updated")(answer) {
-			break
-		}
-	}
+	must(alice.WaitDevices(ctx, s.Bot(), devices...))(t)
+	must(alice.Command(ctx, "!postern set-management-room", "updated"))(t)
 	if err := alice.Enlist(ctx); err != nil {
 		t.Fatal(err)
 	}
