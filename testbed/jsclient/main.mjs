@@ -6,7 +6,7 @@
 
 import "fake-indexeddb/auto";
 import { createInterface } from "node:readline";
-import { ClientEvent, createClient, MatrixEventEvent, RoomEvent, RoomStateEvent, SyncState } from "matrix-js-sdk";
+import { ClientEvent, createClient, KnownMembership, MatrixEventEvent, RoomEvent, RoomStateEvent, SyncState } from "matrix-js-sdk";
 import {
     AllDevicesIsolationMode,
     CryptoEvent,
@@ -96,6 +96,9 @@ const verbs = {
         client.on(RoomStateEvent.Events, report);
         client.on(MatrixEventEvent.Decrypted, report);
         client.on(ClientEvent.Sync, reportEncryption);
+        client.on(RoomEvent.MyMembership, (room, membership) => {
+            if (membership === KnownMembership.Invite) client.joinRoom(room.roomId);
+        });
         const first = synced();
         await client.startClient({ initialSyncLimit: timelineLimit, lazyLoadMembers: true });
         await first;
