@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/testbed/jsuser"
 	"postern/testbed/matrixuser"
 	"postern/testbed/record"
 	"postern/testbed/stack"
@@ -25,32 +27,36 @@ func TestElementReadsWhatCameWhileItWasAway(t *testing.T) {
 	if err := alice.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	fromBob, fromCarol := isWrittenAway(t, ctx, alice, bob), isWrittenAway(t, ctx, alice, carol)
-	mark := alice.returns(t, ctx)
+	fromBob, fromCarol := isWrittenAway(t, ctx, alice, bob), unique("away")
+	must(carol.Device().SendText(ctx, alice.Address, fromCarol))(t)
+	mark := returns(t, ctx, s, alice.User, alice.Management)
 	alice.sees(t, ctx, mark, "message with "+fromBob, matrixuser.MessageIn(known, "", fromBob))
 	anew := alice.meets(t, ctx, mark, carol, fromCarol)
 	alice.isWritten(t, ctx, carol)
 	checkUnblemishedNow(t, ctx, alice.User, known, anew)
 }
 
-// TestElementReadsWhatCameWhenItHadNoOneTimeKeys: the app was away for so long that others have used up its keys.
+// TestElementReadsWhatCameWhenItHadNoOneTimeKeys: the app was away for so long that others have used up its keys. It is the user's
+// second device, to which the contact did not write before.
 func TestElementReadsWhatCameWhenItHadNoOneTimeKeys(t *testing.T) {
 	ctx, s := shared(t)
-	alice, bob, carol := newElementUser(t, ctx, s, "alice", true), newContact(t, ctx, s, "Bob", 1), newContact(t, ctx, s, "Carol", 1)
-	known := alice.startChat(t, ctx, bob)
+	alice, bob := newElementUser(t, ctx, s, "alice", true), newContact(t, ctx, s, "Bob", 1)
+	room := alice.startChat(t, ctx, bob)
 	alice.isWritten(t, ctx, bob)
-	if err := alice.Stop(ctx); err != nil {
+	second := must(s.NewJSDevice(ctx, alice.User))(t)
+	if err := second.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	alice.usesUpKeys(t, ctx)
-	fromBob, first, second := isWrittenAway(t, ctx, alice, bob), isWrittenAway(t, ctx, alice, carol), isWrittenAway(t, ctx, alice, carol)
-	mark := alice.returns(t, ctx)
-	alice.sees(t, ctx, mark, "message with "+fromBob, matrixuser.MessageIn(known, "", fromBob))
-	anew := alice.meets(t, ctx, mark, carol, first)
-	alice.sees(t, ctx, mark, "message with "+second, matrixuser.MessageIn(anew, "", second))
-	mark = alice.Mark()
-	alice.isWritten(t, ctx, carol) // is read at once
-	checkUnblemished(t, ctx, alice.User, mark, known, anew)
+	usesUpKeys(t, ctx, s, second)
+	away := alice.isWritten(t, ctx, bob)
+	second.ExcludeInsecure = false
+	mark := returns(t, ctx, s, second, alice.Management)
+	for _, evt := range []*event.Event{away, alice.isWritten(t, ctx, bob)} {
+		must(second.WaitSight(ctx, mark, "message", func(sight *jsuser.Sight) bool {
+			return sight.Event.ID == evt.ID && sight.Blemish() == ""
+		}))(t)
+	}
+	checkUnblemished(t, ctx, alice.User, alice.since, room)
 }
 
 // isWrittenAway lets the contact write while the user's app is away, and returns the text when the homeserver has it.
@@ -79,29 +85,31 @@ func waitLine(t *testing.T, ctx context.Context, s *stack.Stack, words ...string
 	t.Fatalf("the bridge did not log a line with %q", words)
 }
 
-// returns opens the user's app again, and the user asks the bot something, by which the bridge knows that the app is there.
-func (u *elementUser) returns(t *testing.T, ctx context.Context) record.Mark {
+// returns opens a user's app again, and the user asks the bot something, by which the bridge knows that the app is there.
+func returns(t *testing.T, ctx context.Context, s *stack.Stack, app *jsuser.User, management id.RoomID) record.Mark {
 	t.Helper()
-	mark := u.Mark()
-	if err := u.Start(ctx); err != nil {
+	mark := app.Mark()
+	if err := app.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	must(u.Command(ctx, "help", ""))(t)
+	asked := app.Mark()
+	must(app.SendText(ctx, management, "help"))(t)
+	must(app.WaitAfter(ctx, asked, "answer", matrixuser.MessageIn(management, s.Bot(), "")))(t)
 	return mark
 }
 
 // usesUpKeys claims the one-time keys of the user's device until there are none, or the fallback key comes again and again.
-func (u *elementUser) usesUpKeys(t *testing.T, ctx context.Context) {
+func usesUpKeys(t *testing.T, ctx context.Context, s *stack.Stack, app *jsuser.User) {
 	t.Helper()
-	account := u.Account()
-	client := must(mautrix.NewClient(u.stack.Homeserver.URL(), u.ID(), account.AccessToken))(t)
+	account := app.Account()
+	client := must(mautrix.NewClient(s.Homeserver.URL(), app.ID(), account.AccessToken))(t)
 	device := id.DeviceID(account.DeviceID)
 	claimed := make(map[id.KeyID]bool)
 	for {
 		answer := must(client.ClaimKeys(ctx, &mautrix.ReqClaimKeys{
-			OneTimeKeys: mautrix.OneTimeKeysRequest{u.ID(): {device: id.KeyAlgorithmSignedCurve25519}},
+			OneTimeKeys: mautrix.OneTimeKeysRequest{app.ID(): {device: id.KeyAlgorithmSignedCurve25519}},
 		}))(t)
-		keys := answer.OneTimeKeys[u.ID()][device]
+		keys := answer.OneTimeKeys[app.ID()][device]
 		if len(keys) == 0 {
 			break
 		}
