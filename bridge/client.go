@@ -99,7 +99,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
 		options.Complete = client.completeDraft
 		options.HoldOnNewKey = func(context.Context) (bool, error) { return client.isOn(settingHoldOnNewKey), nil }
-		options.Silent = client.isBlocked
+		options.Answers = client.answers
 		options.ReadReceipts = func() bool { return client.isOn(settingReadReceipts) }
 		client.interop = interop.NewClient(options)
 		_, client.banned = n.suspended.reason(login.UserMXID)
@@ -129,8 +129,8 @@ func (n *Network) clientOptions(
 		HoldOnNewKey: func(context.Context) (bool, error) {
 			return settingOf(enlistment.Settings, settingHoldOnNewKey).word == on, nil
 		},
-		Silent: func(ctx context.Context, contact types.JID) (bool, error) {
-			return isBlocked(ctx, n.Database.Contacts(enlistment.Account), contact)
+		Answers: func(ctx context.Context, contact types.JID) (interop.Answers, error) {
+			return answersTo(ctx, n.Database.Contacts(enlistment.Account), contact)
 		},
 		ReadReceipts: func() bool { return settingOf(enlistment.Settings, settingReadReceipts).word == on },
 	})

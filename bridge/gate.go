@@ -21,8 +21,7 @@ import (
 //     theirs are about nothing yet and are dropped;
 //   - what a declined or blocked contact does is dropped.
 //
-// Whatever is not an error is acknowledged, so the gatekeeper's mailbox gets free and the sender's app shows the message as
-// delivered, as WhatsApp does it for its own requests and for people who were declined. It is never shown as read.
+// Whatever is not an error is acknowledged, so the gatekeeper's mailbox gets free. Only an accepted contact gets receipts.
 
 // gate is what a login remembers of the contacts who may pass. The zero value is ready.
 type gate struct {
@@ -100,4 +99,28 @@ func (c *Client) contactOf(ctx context.Context, jid types.JID, key networkid.Por
 // passMessage is pass for what is shown or kept.
 func (c *Client) passMessage(ctx context.Context, evt interop.Event, info *interop.MessageInfo, show func() error) error {
 	return c.pass(ctx, info.Chat, show, func(key networkid.PortalKey) error { return c.keep(ctx, key, evt, info) })
+}
+
+// answers tells what a contact may learn of what becomes of their messages, mostly without a look into the database.
+func (c *Client) answers(ctx context.Context, jid types.JID) (interop.Answers, error) {
+	if _, open := c.gate.open.Load(jid.ToNonAD()); open {
+		return interop.AnswerAll, nil
+	}
+	return answersTo(ctx, c.contacts(), jid)
+}
+
+// answersTo is answers for the user of the table. It is asked when the event was handled, so who has an older chat counts as
+// accepted by then.
+func answersTo(ctx context.Context, contacts *database.Contacts, jid types.JID) (interop.Answers, error) {
+	contact, err := contacts.Contact(ctx, jid)
+	switch {
+	case err != nil:
+		return interop.AnswerNothing, err
+	case contact.Blocked:
+		return interop.AnswerNothing, nil
+	case contact.Request == puppet.Accepted:
+		return interop.AnswerAll, nil
+	default:
+		return interop.AnswerRequests, nil
+	}
 }

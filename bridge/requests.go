@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
@@ -158,6 +159,8 @@ func (c *Client) deliverKept(ctx context.Context, contact *puppet.Contact, key n
 		}
 	}
 	kept := c.kept()
+	var delivered []types.MessageID
+	defer func() { c.sendDelivered(ctx, contact.JID, delivered) }()
 	for {
 		id, data, err := kept.First(ctx, contact.JID)
 		if err != nil {
@@ -170,6 +173,7 @@ func (c *Client) deliverKept(ctx context.Context, contact *puppet.Contact, key n
 		} else if err = kept.Delete(ctx, contact.JID, id); err != nil {
 			return err
 		}
+		delivered = append(delivered, id)
 	}
 	if contact.Missed == 0 {
 		return nil
@@ -178,6 +182,16 @@ func (c *Client) deliverKept(ctx context.Context, contact *puppet.Contact, key n
 		return err
 	}
 	return c.contacts().ClearMissed(ctx, contact.JID)
+}
+
+// sendDelivered tells a contact who was just accepted that messages are there. If that does not work, the read receipt will tell.
+func (c *Client) sendDelivered(ctx context.Context, jid types.JID, messages []types.MessageID) {
+	if len(messages) == 0 {
+		return
+	}
+	if err := c.interop.SendReceipt(ctx, jid, messages, interop.ReceiptDelivered, time.Now()); err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("Failed to say that messages of a contact who was accepted are delivered")
+	}
 }
 
 func (c *Client) deliverKeptMessage(ctx context.Context, contact *puppet.Contact, id string, data []byte) error {

@@ -215,6 +215,7 @@ func (c *session) handleAck(ack *waBinary.Node) {
 	class := text(ack, "class")
 	if class == "message" {
 		kind = ""
+		c.note(state.Saw{Kind: "ack message", ID: text(ack, "id")})
 	}
 	c.settle(class, kind, ack, text(ack, "id"))
 }

@@ -100,7 +100,12 @@ func TestChangedBlocklistIsTold(t *testing.T) {
 // silence makes a client that a contact learns nothing of while the flag is set.
 func silence(on *atomic.Bool) func(*interop.Options) {
 	return func(options *interop.Options) {
-		options.Silent = func(_ context.Context, contact types.JID) (bool, error) { return on.Load() && contact == bobJID, nil }
+		options.Answers = func(_ context.Context, contact types.JID) (interop.Answers, error) {
+			if on.Load() && contact == bobJID {
+				return interop.AnswerNothing, nil
+			}
+			return interop.AnswerAll, nil
+		}
 	}
 }
 
@@ -133,11 +138,11 @@ func TestSilencedContactLearnsNothing(t *testing.T) {
 func TestAContactIsNotAnsweredWhileTheStoreIsInTrouble(t *testing.T) {
 	var fails atomic.Bool
 	p, s, l := started(t, func(options *interop.Options) {
-		options.Silent = func(context.Context, types.JID) (bool, error) {
+		options.Answers = func(context.Context, types.JID) (interop.Answers, error) {
 			if fails.Load() {
-				return false, errStoreDown
+				return interop.AnswerAll, errStoreDown
 			}
-			return true, nil
+			return interop.AnswerNothing, nil
 		}
 	})
 	bob := newContact(t, bobJID, 1)

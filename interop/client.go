@@ -41,11 +41,10 @@ type Options struct {
 	// a transaction of the store, and should do no more than look into the same database. nil is never. What is held
 	// already stays so.
 	HoldOnNewKey func(ctx context.Context) (bool, error)
-	// Silent tells whether a contact must not learn what becomes of what they send: a message of theirs is acknowledged to the
-	// gatekeeper alone, is not asked for again if it cannot be decrypted, and they get no message of ours again. Everything
-	// still reaches the handler. It is called for every message, also while the channel is read, and should do no more than look
-	// into a database. nil is nobody.
-	Silent func(ctx context.Context, contact types.JID) (bool, error)
+	// Answers tells what a contact may learn of what becomes of their messages. Without a receipt a message is acknowledged to the
+	// gatekeeper alone. Everything still reaches the handler, and it is asked after the handler took the message. It is called for
+	// every message, also while the channel is read, and should do no more than look into a database. nil is all, for all.
+	Answers func(ctx context.Context, contact types.JID) (Answers, error)
 	// ReadReceipts is asked at every login whether this user sends read receipts, which the gatekeeper is told. nil is no.
 	ReadReceipts func() bool
 	// Observe is called at every incident, often, from any goroutine, with locks held: it must only count. nil without.

@@ -188,10 +188,10 @@ func (r *run) handleParts(message *inbound) bool {
 // confirm sends the delivery receipt, which is also what takes the message out of the gatekeeper's mailbox. For a sender who must
 // not learn of it there is another way.
 func (c *connection) confirm(message *inbound) {
-	silent, ok := c.silent(message.Chat)
+	answers, ok := c.answers(message.Chat)
 	if !ok {
 		return
-	} else if silent {
+	} else if answers != AnswerAll {
 		c.acknowledge(message.stanza)
 		return
 	}

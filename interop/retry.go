@@ -157,9 +157,9 @@ func (c *connection) answerRetry(ctx context.Context, node *waBinary.Node) error
 	} else if err = r.wasFor(message, device); err != nil {
 		return err
 	}
-	if silent, ok := c.silent(device); !ok {
+	if answers, ok := c.answers(device); !ok {
 		return ErrNotConnected
-	} else if silent {
+	} else if answers == AnswerNothing {
 		return errRetrySilent
 	}
 	if r.answered.times(failureKey{device, id}) >= maxRetries || count > maxRetries {

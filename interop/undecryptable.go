@@ -74,14 +74,14 @@ func (u *undecryptable) setTold(key failureKey) {
 // Asking brings the message, and in the worst case one that the handler knows by its id.
 func (c *connection) handleUndecryptable(message *inbound, count int, reason error) {
 	r := c.run
-	silent, ok := c.silent(message.Chat)
+	answers, ok := c.answers(message.Chat)
 	if !ok {
 		return
 	}
 	times, known, told := r.failures.next(failureKey{message.Sender, message.ID}, count)
 	r.log.Warn().Err(reason).Str("message_id", message.ID).Stringer("sender", AddressOf(message.Sender)).
 		Int("times", times).Msg("Failed to decrypt a message")
-	if times <= maxRetries && !silent {
+	if times <= maxRetries && answers != AnswerNothing {
 		if err := c.askAgain(message, times); err != nil {
 			c.close(err) // the message comes again
 			return

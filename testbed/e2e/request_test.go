@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/matrixuser"
+	"postern/testbed/sandbox"
 	"postern/testbed/stack"
 	"postern/testbed/whatsapp"
 )
@@ -31,10 +32,20 @@ func (u *bridgeUser) asked(t *testing.T, ctx context.Context, who string) id.Roo
 	return name.RoomID
 }
 
-// delivered waits until the contact's phone shows a message as delivered, which is when the bridge is done with it.
+// delivered waits until the contact's phone shows a message as delivered.
 func delivered(t *testing.T, ctx context.Context, contact *stack.Contact, message types.MessageID) {
 	t.Helper()
 	if err := contact.Device().WaitReceipt(ctx, message, types.ReceiptTypeDelivered); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// taken waits until the bridge is done with a message of somebody who does not learn of it.
+func taken(t *testing.T, ctx context.Context, s *stack.Stack, message types.MessageID) {
+	t.Helper()
+	if _, err := s.Gatekeeper.WaitSaw(ctx, 0, "the bridge's ack of a message", func(record sandbox.Record) bool {
+		return record.Kind == "ack message" && record.ID == message
+	}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -55,13 +66,11 @@ func fetched(t *testing.T, ctx context.Context, s *stack.Stack, path string) boo
 	}
 }
 
-// sawReading tells whether a phone has a receipt of somebody who read, or saw typing.
-func sawReading(contact *stack.Contact) bool {
+// sawAnything tells whether a phone has a receipt, or saw typing.
+func sawAnything(contact *stack.Contact) bool {
 	return slices.ContainsFunc(contact.Device().Since(0), func(evt any) bool {
-		switch evt := evt.(type) {
-		case *events.Receipt:
-			return evt.Type == types.ReceiptTypeRead
-		case *events.ChatPresence:
+		switch evt.(type) {
+		case *events.Receipt, *events.ChatPresence:
 			return true
 		default:
 			return false
@@ -90,8 +99,8 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := tells(t, ctx, bob, alice, unique("last"))
-	delivered(t, ctx, bob, file)
-	delivered(t, ctx, bob, last)
+	taken(t, ctx, s, file)
+	taken(t, ctx, s, last)
 
 	for _, evt := range alice.Since(0) {
 		if evt.RoomID != room {
@@ -121,7 +130,7 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 	if fetched(t, ctx, s, path) {
 		t.Error("the file was fetched before the request was accepted")
 	}
-	if sawReading(bob) {
+	if sawAnything(bob) {
 		t.Error("bob sees receipts or typing")
 	}
 
@@ -133,6 +142,8 @@ func TestARequestShowsWhoAsksAndNothingMore(t *testing.T) {
 		t.Error("this test does not see when a file is fetched")
 	}
 	alice.sees(t, ctx, "last message", matrixuser.MessageIn(room, "", "last"))
+	delivered(t, ctx, bob, file)
+	delivered(t, ctx, bob, last)
 	var order []string
 	for _, evt := range alice.Since(0) {
 		if content, ok := evt.Content.Parsed.(*event.MessageEventContent); ok && evt.RoomID == room && evt.Type == event.EventMessage {
@@ -166,7 +177,7 @@ func TestDecliningIsFinalUntilItIsUndone(t *testing.T) {
 	}
 	alice.command(t, ctx, "requests", "Nobody asks")
 	mark := alice.Mark()
-	delivered(t, ctx, eve, tells(t, ctx, eve, alice, unique("again")))
+	taken(t, ctx, s, tells(t, ctx, eve, alice, unique("again")))
 	// What comes later from somebody else shows that nothing of hers is on its way.
 	tells(t, ctx, bob, alice, unique("hello"))
 	alice.asked(t, ctx, bob.Name)
@@ -216,7 +227,7 @@ func TestWhoMayWrite(t *testing.T) {
 	alice, bob, eve := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, unique("Bob"), 1), newContact(t, ctx, s, unique("Eve"), 1)
 	room := alice.startChat(t, ctx, bob.Phone)
 	alice.command(t, ctx, "settings who-may-write nobody", "nobody new")
-	delivered(t, ctx, eve, tells(t, ctx, eve, alice, unique("hello")))
+	taken(t, ctx, s, tells(t, ctx, eve, alice, unique("hello")))
 	words := unique("hello")
 	tells(t, ctx, bob, alice, words)
 	alice.sees(t, ctx, "message", matrixuser.MessageIn(room, "", words))
@@ -277,7 +288,7 @@ func TestAcceptedMessagesSurviveAKill(t *testing.T) {
 	for i := range messages {
 		last = tells(t, ctx, bob, alice, fmt.Sprintf("message %02d.", i))
 	}
-	delivered(t, ctx, bob, last)
+	taken(t, ctx, s, last)
 	room := alice.asked(t, ctx, bob.Name)
 	if err := alice.Join(ctx, room); err != nil {
 		t.Fatal(err)
