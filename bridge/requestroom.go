@@ -124,15 +124,16 @@ func (c *Client) hasRequestRoom(ctx context.Context, key networkid.PortalKey) (b
 
 // nameRequester gives the ghost of a contact who asks a name, and no picture.
 func (c *Client) nameRequester(ctx context.Context, contact networkid.UserID, profile *puppet.Profile) error {
-	ghost, err := c.network.bridge.GetGhostByID(ctx, contact)
-	if err != nil {
+	if _, err := c.network.bridge.GetGhostByID(ctx, contact); err != nil { // which makes it
 		return fmt.Errorf("failed to load a contact: %w", err)
 	}
 	defer c.network.ghosts.WithLock(contact)()
-	if profile.Recall(ghost.Metadata); ghost.Name == "" {
-		ghost.UpdateInfo(ctx, profile.UserInfo())
-	}
-	return nil
+	return c.network.changeProfile(ctx, contact, func(ghost *bridgev2.Ghost) error {
+		if profile.Recall(ghost.Metadata); ghost.Name == "" {
+			ghost.UpdateInfo(ctx, profile.UserInfo())
+		}
+		return nil
+	})
 }
 
 // openRoom makes the room of a request that of a chat: with the contact's name and picture, and joined in the user's name if
