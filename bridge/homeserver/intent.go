@@ -98,6 +98,9 @@ func (i *Intent) SendState(
 // SetDisplayName implements bridgev2.MatrixAPI. A contact gets a name before a room is made, and the encryption device is made
 // meanwhile.
 func (i *Intent) SetDisplayName(ctx context.Context, name string) error {
+	if err := i.Matrix.EnsureRegistered(ctx); err != nil { // before there are two who find out, for mautrix notes it without a lock
+		return fmt.Errorf("failed to register a contact: %w", err)
+	}
 	i.connector.crypto.prepareSoon(i.Matrix.UserID)
 	return i.ASIntent.SetDisplayName(ctx, name)
 }

@@ -6,7 +6,10 @@ import (
 )
 
 // PublishIdentity gives the user a cross-signing identity, which signs the device. A user has none at first.
+// The sync rests meanwhile: the machine notes the identity without a lock, and a sync reads it.
 func (u *User) PublishIdentity(ctx context.Context) error {
+	u.Pause()
+	defer u.Resume()
 	machine := u.helper.Machine()
 	_, _, err := machine.GenerateAndUploadCrossSigningKeysWithPassword(ctx, u.account.Password, "")
 	if err == nil {
