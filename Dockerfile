@@ -42,6 +42,7 @@ USER 29340:29340
 WORKDIR /data
 VOLUME /data
 EXPOSE 29340 29400
+HEALTHCHECK --interval=30s --timeout=15s --start-period=2m CMD ["/usr/bin/postern", "health", "--live", "--config", "/data/config.yaml"]
 ENTRYPOINT ["/usr/bin/postern"]
 CMD ["run", "--config", "/data/config.yaml"]
 
@@ -53,5 +54,6 @@ USER 29340:29340
 WORKDIR /data
 VOLUME /data
 EXPOSE 29340 29400
+HEALTHCHECK --interval=30s --timeout=15s --start-period=2m CMD ["/usr/bin/postern", "health", "--live", "--config", "/data/config.yaml"]
 ENTRYPOINT ["/usr/bin/postern"]
 CMD ["run", "--config", "/data/config.yaml"]

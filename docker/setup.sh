@@ -25,6 +25,8 @@ cat > sandbox/gatekeeper.yaml <<END
 listen: 0.0.0.0:29410
 address: sandbox:29410
 control: 127.0.0.1:29411
+phone: 0.0.0.0:29412
+expose_phone: true
 partners:
     - integrator: 1
       issuer: http://bridge:29400

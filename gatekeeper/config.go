@@ -28,7 +28,8 @@ type Config struct {
 	Listen         string    `yaml:"listen"`
 	Address        string    `yaml:"address"` // empty is Listen
 	Control        string    `yaml:"control"`
-	Phone          string    `yaml:"phone"` // empty serves no page
+	Phone          string    `yaml:"phone"`        // empty serves no page
+	ExposePhone    bool      `yaml:"expose_phone"` // Phone need not be a loopback address
 	Database       string    `yaml:"database"`
 	MediaDir       string    `yaml:"media_dir"` // empty is a folder named media beside the database
 	RootKeyFile    string    `yaml:"root_key_file"`
@@ -133,6 +134,7 @@ func (c *Config) validate() error {
 		case key == "phone" && address == "":
 		case err != nil:
 			complain("%s: %q is not host:port", key, address)
+		case key == "phone" && c.ExposePhone:
 		case (key == "control" || key == "phone") && host != "localhost" && !net.ParseIP(host).IsLoopback():
 			complain("%s: %q must be a loopback address: everyone who reaches it can do everything", key, address)
 		}

@@ -134,7 +134,8 @@ func TestTheExampleConfigIsValidAndIsTheDefault(t *testing.T) {
 func TestConfigsAreRefused(t *testing.T) {
 	for name, content := range map[string]string{
 		"an unknown key":         "listne: 127.0.0.1:1\n",
-		"control for everybody":  "control: 0.0.0.0:1\n",
+		"control for everybody":  "control: 0.0.0.0:1\nexpose_phone: true\n",
+		"phones for everybody":   "phone: 0.0.0.0:1\n",
 		"no port":                "listen: localhost\n",
 		"no database":            "database: \"\"\n",
 		"an unknown product":     "product: telegram\n",
@@ -148,6 +149,9 @@ func TestConfigsAreRefused(t *testing.T) {
 		if _, err := gatekeeper.LoadConfig(writeConfig(t, content)); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
+	}
+	if _, err := gatekeeper.LoadConfig(writeConfig(t, "phone: 0.0.0.0:1\nexpose_phone: true\n")); err != nil {
+		t.Errorf("a container's phone page was refused: %v", err)
 	}
 	if _, err := gatekeeper.LoadConfig(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
