@@ -94,6 +94,13 @@ test-synapse: tools build/synapse build/jsclient ## Run the end-to-end tests wit
 test-postgres: tools ## Run the end-to-end tests with PostgreSQL
 	cd testbed && POSTERN_DATABASE=postgres $(E2E_ENV) $(E2E)
 
+.PHONY: test-docker
+test-docker: tools ## Build the images and try the compose files; needs a Docker engine and docker-compose
+	@command -v docker-compose >/dev/null || { echo "docker-compose is missing (Debian: docker-compose and docker.io)" >&2; exit 1; }
+	docker info >/dev/null
+	DOCKER_BUILDKIT=1 docker build --network host --target full --tag postern:full .
+	cd testbed && go test -tags $(TAGS),compose -count 1 -timeout 20m -v ./docker
+
 .PHONY: lint
 lint: tools build/bin/staticcheck ## Check format, vet, staticcheck and the import rules
 	@unformatted=$$(gofmt -l $(GO_FILES)); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
