@@ -26,6 +26,8 @@ const (
 	// maxNewsGroups bounds the groups that are remembered. If there are more, the oldest that was told makes place; if none was, the
 	// new one is only counted.
 	maxNewsGroups = 100
+	// newsTimeout bounds one message. A stop of the bridge waits for it.
+	newsTimeout = 4 * time.Second
 	// newsRetry is the pause after the homeserver did not take something.
 	newsRetry = time.Minute
 	// adminNewsName is where the groups are kept.
@@ -150,6 +152,9 @@ func (r *adminRoom) tellNext(ctx context.Context) time.Duration {
 	if name == "" {
 		return wait
 	}
+	// What is on its way comes to its end and is noted also while the bridge stops, or the next start would tell it again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), newsTimeout)
+	defer cancel()
 	content := &event.MessageEventContent{MsgType: event.MsgText, Body: textNews(&group, missed), Mentions: &event.Mentions{}}
 	var err error
 	if group.Event != "" {

@@ -127,9 +127,9 @@ func (c *Client) reported(ctx context.Context, jid types.JID, report *Report) ([
 		if err != nil {
 			return nil, fmt.Errorf("failed to look for reported messages: %w", err)
 		}
-		// A gatekeeper's times are full seconds: of two messages of one second the one that came later is the newer.
 		slices.SortFunc(newest, func(a, b *mxdatabase.Message) int {
-			return cmp.Or(b.Timestamp.Compare(a.Timestamp), cmp.Compare(b.RowID, a.RowID))
+			// In the order in which the bridge got them: a contact's times are whole seconds, the user's are not.
+			return cmp.Compare(b.RowID, a.RowID)
 		})
 		rows = newest
 	}

@@ -18,8 +18,9 @@ func TestAReportReachesTheAdmins(t *testing.T) {
 	room := chatted(t, ctx, s, alice, bob)
 	secret, scam, second := unique("secret"), unique("scam"), unique("second")
 	for _, text := range []string{secret, scam, second} {
-		tells(t, ctx, bob, alice, text)
+		sent := tells(t, ctx, bob, alice, text)
 		alice.receives(t, ctx, text)
+		delivered(t, ctx, bob, sent) // the bridge has noted it by then
 	}
 	// The newest message, with the user's own words.
 	alice.asks(t, ctx, room, "report 1 they want money", "with 1 messages")
