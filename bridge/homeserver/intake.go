@@ -54,7 +54,7 @@ func (i *intake) transaction(ctx context.Context, t *appservice.Transaction) {
 	i.toDevice(ctx, t.MSC2409ToDeviceEvents)
 	for _, lists := range []*mautrix.DeviceLists{t.DeviceLists, t.MSC3202DeviceLists} {
 		if lists != nil {
-			machine.HandleDeviceLists(ctx, lists, "")
+			i.connector.crypto.devicesChanged(ctx, lists)
 		}
 	}
 	for _, counts := range []appservice.OTKCountMap{t.DeviceOTKCount, t.MSC3202DeviceOTKCount} {

@@ -29,6 +29,7 @@ type megolm struct {
 
 	preparing  chan struct{}
 	background sync.WaitGroup // ends with the connector's life
+	looks      secondLooks
 }
 
 var _ matrix.Crypto = (*megolm)(nil)
