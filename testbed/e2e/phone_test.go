@@ -119,6 +119,7 @@ func TestThePhonePageTalksWithAMatrixUser(t *testing.T) {
 	first := alice.writes(t, ctx, room, "*"+hello+"* & <b>markup</b>")
 	picture := alice.sendsFile(t, ctx, room, matrixuser.FileOptions{MsgType: event.MsgImage, FileName: "p.jpg", MimeType: "image/jpeg", Data: jpegOf(t, 320, 200)})
 	bob.sees(t, ctx, "#list", "1 request")
+	bob.sees(t, ctx, "#list", "Picture") // the last news, so that the list stands still under the click
 	bob.click(t, ctx, `#list a[href*="/chats/"]`)
 	bob.sees(t, ctx, ".bubble", hello+"* & <b>markup</b>")
 	bob.sees(t, ctx, ".held", "shown when you accept")
