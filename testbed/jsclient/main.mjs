@@ -139,6 +139,18 @@ const verbs = {
         }
     },
 
+    // signed waits until the device of a user is known to be signed by its owner.
+    async signed({ user, device }) {
+        for (;;) {
+            const updated = new Promise((resolve) => {
+                client.once(CryptoEvent.DevicesUpdated, resolve);
+                client.once(CryptoEvent.UserTrustStatusChanged, resolve);
+            });
+            if ((await client.getCrypto().getDeviceVerificationStatus(user, device))?.signedByOwner) return;
+            await updated;
+        }
+    },
+
     // sign makes another device of the user, which is known, a verified one.
     async sign({ device }) {
         await client.getCrypto().crossSignDevice(device);

@@ -123,6 +123,14 @@ func (u *User) WaitDevices(ctx context.Context, owner id.UserID, old ...id.Devic
 	return devices, nil
 }
 
+// WaitSigned returns when the app knows that a device is signed by its owner.
+func (u *User) WaitSigned(ctx context.Context, owner id.UserID, device id.DeviceID) error {
+	if err := u.client.call(ctx, "signed", map[string]any{"user": owner, "device": device}, nil); err != nil {
+		return fmt.Errorf("failed to wait for the signature of %s of %s: %w", device, owner, err)
+	}
+	return nil
+}
+
 // SignDevice makes another device of the user a verified one, as soon as the app knows it.
 func (u *User) SignDevice(ctx context.Context, device id.DeviceID) error {
 	_, err := u.WaitDevices(ctx, u.ID(), id.DeviceID(u.options.Account.DeviceID))
