@@ -42,6 +42,14 @@ func (d *Daemon) addCommands() {
 				Args:        "[_gatekeeper_]",
 			},
 		},
+		// Admins could enlist, read requests and leave as somebody else, and the audit log would say that the user did.
+		&commands.FullHandler{
+			Func:          func(ce *commands.Event) { ce.Reply("%s", textNoSudo) },
+			Name:          commands.CommandSudo.Name,
+			Aliases:       commands.CommandSudo.Aliases,
+			RequiresAdmin: true,
+			Help:          commands.HelpMeta{Section: commands.HelpSectionAdmin, Description: "Not offered by this bridge"},
+		},
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) {
 				ce.Reply("Access tokens are not taken. If the administrator has set up double puppeting, it works by itself.")
@@ -84,6 +92,9 @@ func (d *Daemon) addCommands() {
 		},
 	)
 }
+
+const textNoSudo = "Nobody can use commands in another person's name here, so that the audit log is right about who did what. `help` shows what " +
+	"admins can do; to export or erase a user's data there are commands on the bridge's machine."
 
 func (d *Daemon) setPowerLevel(ce *commands.Event) {
 	user, level, err := parsePowerLevel(ce.User.MXID, ce.Args)

@@ -178,3 +178,14 @@ func TestASuspendedUserWritesAndGetsNothing(t *testing.T) {
 	}
 	postern(t, ctx, s, "audit", "--verify")
 }
+
+// TestAdminsCannotActAsUsers: what the audit log says that a user did, the user did.
+func TestAdminsCannotActAsUsers(t *testing.T) {
+	ctx, s := own(t, stack.Options{})
+	root, _ := administered(t, ctx, s, func(map[string]any) {})
+	alice := newUser(t, ctx, s, "alice")
+	for _, name := range []string{"sudo", "run-as"} {
+		root.command(t, ctx, name+" --create "+alice.ID().String()+" login "+stack.GatekeeperID, "Nobody can use commands in another person's name")
+	}
+	alice.command(t, ctx, "list-logins", "You're not logged in")
+}
