@@ -19,6 +19,6 @@ func newRoot() *cobra.Command {
 	root.RunE = run.RunE
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newExport(), newErase(), newUsers(), newSuspend(),
-		newUnsuspend(), newAudit(), newHealth(), newBackup(), newRestore(), newDB(), newVersion(), newMan())
+		newUnsuspend(), newAudit(), newHealth(), newDoctor(), newBackup(), newRestore(), newDB(), newVersion(), newMan())
 	return root
 }

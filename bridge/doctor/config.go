@@ -1,0 +1,33 @@
+package doctor
+
+import (
+	"errors"
+	"strings"
+
+	"postern/bridge/config"
+)
+
+const checkConfig = "config.valid"
+
+// BadConfig is what there is to say if the config cannot be used. err is what [config.Load] returned, with a line for each mistake.
+func BadConfig(err error) []Finding {
+	var joined interface{ Unwrap() []error }
+	causes := []error{err}
+	if errors.As(err, &joined) {
+		causes = joined.Unwrap()
+	}
+	var findings []Finding
+	for _, cause := range causes {
+		var key *config.Error
+		if !errors.As(cause, &key) {
+			findings = append(findings, fault(checkConfig, sentence(cause.Error()), "Correct the file. `postern config` prints an example with all keys."))
+			continue
+		}
+		problem := *key
+		problem.Remedy = ""
+		findings = append(findings, fault(checkConfig, sentence(strings.TrimSuffix(problem.Error(), ": ")), sentence(strings.ToUpper(key.Remedy[:1])+key.Remedy[1:])))
+	}
+	return findings
+}
+
+func sentence(text string) string { return strings.TrimRight(text, ".") + "." }
