@@ -1,10 +1,13 @@
 package postern_test
 
 import (
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -60,6 +63,43 @@ func TestFilesNamedInDocumentsExist(t *testing.T) {
 		for _, name := range pathInText.FindAllStringSubmatch(string(text), -1) {
 			if _, err := os.Stat(name[1]); err != nil && !notYet[name[1]] {
 				t.Errorf("%s names %s: %v", document, name[1], err)
+			}
+		}
+	}
+}
+
+var (
+	testInText   = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]+)`")
+	testInSource = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
+)
+
+// TestTestsNamedInDocumentsExist: what shows that a promise is kept has to be there. A document may name the beginning of several.
+func TestTestsNamedInDocumentsExist(t *testing.T) {
+	var there []string
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			if entry != nil && entry.IsDir() && (path == "build" || strings.HasPrefix(path, ".git")) {
+				return fs.SkipDir
+			}
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, found := range testInSource.FindAllStringSubmatch(string(source), -1) {
+			there = append(there, found[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, named := range testInText.FindAllStringSubmatch(string(text), -1) {
+			if !slices.ContainsFunc(there, func(name string) bool { return strings.HasPrefix(name, named[1]) }) {
+				t.Errorf("%s names %s, which is not there", document, named[1])
 			}
 		}
 	}
