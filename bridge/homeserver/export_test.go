@@ -22,8 +22,11 @@ func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {
 // SetMediaStall shortens how long the homeserver may make no progress with a file.
 func (c *Connector) SetMediaStall(limit time.Duration) { c.mediaStall = limit }
 
-// Introduction is how long a newcomer waits.
-const Introduction = introduction
+// Introduction is how long a newcomer waits, and Anyone stands for a user who came.
+const (
+	Introduction = introduction
+	Anyone       = string(anyone)
+)
 
 // Newcomers wait with their first message.
 type Newcomers struct{ newcomers newcomers }

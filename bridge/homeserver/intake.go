@@ -209,6 +209,7 @@ var bridgedState = []event.Type{
 
 func (i *intake) state(ctx context.Context, evt *event.Event) {
 	if !i.connector.isOldNews(evt) {
+		i.connector.noteUser(ctx, evt)
 		mautrix.UpdateStateStore(ctx, i.connector.AS.StateStore, evt)
 	}
 	switch evt.Type {

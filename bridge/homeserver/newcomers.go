@@ -5,33 +5,52 @@ import (
 	"sync"
 	"time"
 
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
-// introduction is how long after the bot or a contact came into a room their first message is sent into it. A client needs to get a
-// sync, ask for their keys and get an answer: three ways between it and the homeserver, and some tens of milliseconds of work.
+// introduction is how long after the bot or a contact came into a room their first message is sent into it, and after a user came the first of
+// anybody. A client needs to get a sync, ask for keys and get an answer: three ways between it and the homeserver, and some tens of
+// milliseconds of work.
 const introduction = 500 * time.Millisecond
 
-// newcomers have the bot and contacts wait with their first message in a room until clients had time to learn their keys. Nothing tells when they
-// did. A client asks for the keys of someone when it sees them come into an encrypted room. A message that is there before the answer
-// looks as if it came from a device that nobody signed: Element shows a warning until it has the answer, and if it excludes insecure
-// devices (MSC4153), it does not try to decrypt the message again until it is restarted.
+// newcomers have the bot and contacts wait with their first message in a room until clients had time to learn their keys. A client asks for the
+// keys of someone when it sees them come into an encrypted room, and for those of all who are there when its user comes; an invitation shows it
+// nobody's. A message that is there before the answer looks as if it came from a device that nobody signed: Element shows a warning
+// until it has the answer, and if it excludes insecure devices (MSC4153), it does not try to decrypt the message again until it is restarted.
+//
+// Only time can help: no homeserver tells whose keys were asked for. To hold back the message's key instead would show everybody a message
+// that cannot be read yet. Of both waits only what is left is waited for, so who accepts a request after a while waits for one of them.
 //
 // The zero value is ready. It is safe for concurrent use.
 type newcomers struct {
 	lock  sync.Mutex
-	since map[newcomer]time.Time // those who came no longer ago than introduction and did not write yet
+	since map[newcomer]time.Time // those who came no longer ago than introduction
 }
 
+// newcomer is the bot, a contact, or anyone for a user.
 type newcomer struct {
 	room id.RoomID
 	user id.UserID
 }
 
-// joined notes that someone came into a room, if it is the bot or a contact.
+// anyone stands for users, for whom it makes no difference which one came.
+const anyone id.UserID = ""
+
+// joined notes that someone came into a room.
 func (c *Connector) joined(room id.RoomID, user id.UserID) {
-	if user == c.Bot.UserID || c.Bridge.IsGhostMXID(user) {
-		c.newcomers.came(room, user)
+	if !c.intake.isOurs(user) {
+		user = anyone
+	}
+	c.newcomers.came(room, user)
+}
+
+// noteUser notes that a user came into a room, before the event is in the state store: one who was there before has another name now.
+func (c *Connector) noteUser(ctx context.Context, evt *event.Event) {
+	content, ok := evt.Content.Parsed.(*event.MemberEventContent)
+	user := id.UserID(evt.GetStateKey())
+	if ok && content.Membership == event.MembershipJoin && !c.intake.isOurs(user) && !c.StateStore.IsInRoom(ctx, evt.RoomID, user) {
+		c.joined(evt.RoomID, user)
 	}
 }
 
@@ -54,10 +73,13 @@ func (n *newcomers) came(room id.RoomID, user id.UserID) {
 // wait returns when someone may write into the room, or with ctx's error.
 func (n *newcomers) wait(ctx context.Context, room id.RoomID, user id.UserID) error {
 	n.lock.Lock()
-	came, ok := n.since[newcomer{room, user}]
+	came, last := n.since[newcomer{room, user}], n.since[newcomer{room, anyone}]
 	n.lock.Unlock()
+	if last.After(came) {
+		came = last
+	}
 	left := introduction - time.Since(came)
-	if !ok || left <= 0 {
+	if left <= 0 {
 		return nil
 	}
 	return sleep(ctx, left)

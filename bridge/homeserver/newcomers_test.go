@@ -10,17 +10,20 @@ import (
 	"postern/bridge/homeserver"
 )
 
+// waited returns how long someone waits to write into a room.
+func waited(t *testing.T, newcomers *homeserver.Newcomers, room, user string) time.Duration {
+	t.Helper()
+	before := time.Now()
+	if err := newcomers.Wait(t.Context(), room, user); err != nil {
+		t.Error(err)
+	}
+	return time.Since(before)
+}
+
 // TestANewcomersFirstMessageWaits, and no other.
 func TestANewcomersFirstMessageWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var newcomers homeserver.Newcomers
-		waited := func(room, user string) time.Duration {
-			before := time.Now()
-			if err := newcomers.Wait(t.Context(), room, user); err != nil {
-				t.Error(err)
-			}
-			return time.Since(before)
-		}
 		newcomers.Came("!room", "@bob")
 		time.Sleep(homeserver.Introduction / 5)
 		newcomers.Came("!other", "@carol")
@@ -34,11 +37,37 @@ func TestANewcomersFirstMessageWaits(t *testing.T) {
 			{"!room", "@bob", 0},
 			{"!other", "@carol", homeserver.Introduction / 5},
 		} {
-			if got := waited(test.room, test.user); got != test.want {
+			if got := waited(t, &newcomers, test.room, test.user); got != test.want {
 				t.Errorf("%s waited %s to write into %s, want %s", test.user, got, test.room, test.want)
 			}
 		}
 	})
+}
+
+// TestEverybodyWaitsForAUserWhoComes, whose client knows nobody yet, and for no longer than that.
+func TestEverybodyWaitsForAUserWhoComes(t *testing.T) {
+	for name, test := range map[string]struct{ after, want time.Duration }{
+		"soon after the contact": {homeserver.Introduction / 5, homeserver.Introduction},
+		"long after the contact": {time.Hour, homeserver.Introduction},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var newcomers homeserver.Newcomers
+				newcomers.Came("!room", "@bob")
+				time.Sleep(test.after)
+				newcomers.Came("!room", homeserver.Anyone)
+				if got := waited(t, &newcomers, "!other", "@bob"); got != 0 {
+					t.Errorf("waited %s to write into another room", got)
+				}
+				if got := waited(t, &newcomers, "!room", "@bob"); got != test.want {
+					t.Errorf("waited %s, want %s", got, test.want)
+				}
+				if got := waited(t, &newcomers, "!room", "@carol"); got != 0 {
+					t.Errorf("then waited %s again", got)
+				}
+			})
+		})
+	}
 }
 
 func TestANewcomersMessageDoesNotOutliveItsContext(t *testing.T) {

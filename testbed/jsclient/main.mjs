@@ -83,7 +83,7 @@ function synced() {
 
 const verbs = {
     // start logs in with what the last run left in the store file, if there was one.
-    async start({ url, user, device, token, store, isolate }) {
+    async start({ url, user, device, token, store, isolate, thinks }) {
         storeFile = store;
         await load(storeFile);
         client = createClient({ baseUrl: url, userId: user, deviceId: device, accessToken: token });
@@ -97,7 +97,7 @@ const verbs = {
         client.on(MatrixEventEvent.Decrypted, report);
         client.on(ClientEvent.Sync, reportEncryption);
         client.on(RoomEvent.MyMembership, (room, membership) => {
-            if (membership === KnownMembership.Invite) client.joinRoom(room.roomId);
+            if (membership === KnownMembership.Invite) setTimeout(() => client.joinRoom(room.roomId), thinks);
         });
         const first = synced();
         await client.startClient({ initialSyncLimit: timelineLimit, lazyLoadMembers: true });

@@ -32,6 +32,8 @@ type User struct {
 	// ExcludeInsecure is the setting that Element calls "exclude insecure devices when sending and receiving messages": what comes from
 	// a device that its owner did not sign is not decrypted (MSC4153). Start reads it.
 	ExcludeInsecure bool
+	// Thinks is how long the user looks at an invitation before they accept it. Start reads it.
+	Thinks time.Duration
 
 	options Options
 	seen    *record.Log[*Sight]
@@ -69,6 +71,7 @@ func (u *User) Start(ctx context.Context) error {
 		err = client.call(ctx, "start", map[string]any{
 			"url": u.options.HomeserverURL, "user": u.options.Account.UserID, "device": u.options.Account.DeviceID,
 			"token": u.options.Account.AccessToken, "store": filepath.Join(u.options.Dir, "store"), "isolate": u.ExcludeInsecure,
+			"thinks": u.Thinks.Milliseconds(),
 		}, nil)
 	}
 	if err != nil {
