@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 }
 
 // standAlone lists packages that import nothing of ours, not even of their own part.
-var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent", "bridge/metrics", "bridge/admin"}
+var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent", "bridge/metrics", "bridge/admin",
+	"bridge/trace"}
 
 // neverImport lists what code of a part must not import from outside the module; "" is for all parts. A prefix of the
 // import path is enough.

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"postern/bridge/homeserver"
 	"postern/interop"
 	"postern/portal"
 )
@@ -29,7 +30,7 @@ func (c *Client) handleAction(ctx context.Context, msg *interop.Message, action 
 	if err != nil {
 		return c.undeliverable(ctx, msg.ID, err)
 	}
-	common := remoteEvent{client: c, key: key, sender: contact, at: msg.Timestamp, repeated: msg.Offline, cause: msg.ID}
+	common := remoteEvent{client: c, key: key, sender: contact, at: msg.Timestamp, repeated: msg.Offline, cause: msg.ID, logID: msg.ID, sent: homeserver.SentOf(ctx)}
 	if action.At.IsZero() {
 		action.At = msg.Timestamp
 	}

@@ -38,7 +38,7 @@ func (n *Network) call(ctx context.Context, standing database.Standing) bool {
 	caller := &caller{network: n, standing: standing, news: make(chan callNews, 1)}
 	news := quiet
 	if n.loaded(standing) == nil && !n.isSuspended(standing) { // looked at again, since whoever changes it after this waits for us
-		news = caller.call(callCtx, n.clientOptions(enlistment, n.gatekeeper(standing.Gatekeeper).Gatekeeper, caller, log))
+		news = caller.call(callCtx, n.clientOptions(enlistment, n.gatekeeper(standing.Gatekeeper).Gatekeeper, caller))
 	}
 	end()
 	log.Debug().Bool("needed", news == needed).Bool("failed", news == failed).Msg("Called a user")

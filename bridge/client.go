@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
@@ -96,7 +95,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		client.settings.load(client.enlistment.Settings)
 	}
 	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
-		options := n.clientOptions(client.enlistment, client.gatekeeper, client, login.Log)
+		options := n.clientOptions(client.enlistment, client.gatekeeper, client)
 		options.Complete = client.completeDraft
 		options.HoldOnNewKey = func(context.Context) (bool, error) { return client.isOn(settingHoldOnNewKey), nil }
 		options.Answers = client.answers
@@ -112,7 +111,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 }
 
 func (n *Network) clientOptions(
-	enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper, handler interop.Handler, log zerolog.Logger,
+	enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper, handler interop.Handler,
 ) interop.Options {
 	return n.metered(interop.Options{
 		Gatekeeper: gatekeeper,
@@ -124,7 +123,7 @@ func (n *Network) clientOptions(
 		Store:      n.Database.AccountStore(enlistment.Account),
 		Tokens:     n.Tokens,
 		Handler:    handler,
-		Log:        log,
+		Log:        n.InteropLog.With().Str("login_id", enlistment.Login).Str("user_mxid", enlistment.UserID).Logger(),
 		HTTPClient: n.HTTPClient,
 		HoldOnNewKey: func(context.Context) (bool, error) {
 			return settingOf(enlistment.Settings, settingHoldOnNewKey).word == on, nil

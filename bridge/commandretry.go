@@ -48,7 +48,7 @@ func (d *Daemon) retry(ce *commands.Event) {
 	}
 	for _, messageID := range messages {
 		if err = client.retryFile(ce.Ctx, messageID); err != nil {
-			ce.Log.Warn().Err(err).Str("message_id", string(messageID)).Msg("A file could not be had again")
+			ce.Log.Warn().Err(err).Str(fieldMessage, rawMessageID(messageID)).Msg("A file could not be had again")
 			ce.Reply("%s", textRetryFailed(client.gatekeeperName(), client.maxFile(), err))
 		}
 		if ce.Ctx.Err() != nil {

@@ -39,7 +39,8 @@ const (
 // Daemon is everything that `postern run` runs.
 type Daemon struct {
 	cfg      *config.Config
-	log      zerolog.Logger
+	log      zerolog.Logger // of the component "bridge"
+	root     zerolog.Logger // the others are made of
 	clock    interop.Clock
 	raw      *dbutil.Database
 	unlock   func() error // of the database
@@ -58,14 +59,15 @@ func New(ctx context.Context, cfg *config.Config, version string, log zerolog.Lo
 
 // newDaemon is New with a clock that tests can move. Tokens and enlistments go by it.
 func newDaemon(ctx context.Context, cfg *config.Config, version string, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
-	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, log.With().Str("db_section", "main").Logger())
+	databaseLog := logOf(log, cfg.Logging, config.ComponentDatabase)
+	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, databaseLog)
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, log: log, clock: clock, raw: raw}
+	d := &Daemon{cfg: cfg, log: logOf(log, cfg.Logging, config.ComponentBridge), root: log, clock: clock, raw: raw}
 	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
-	raw.Log = newMeteredQueries(log.With().Str("db_section", "main").Logger(), d.metrics)
+	raw.Log = newMeteredQueries(databaseLog.With().Str("db_section", "main").Logger(), d.metrics)
 	if d.unlock, err = database.Lock(ctx, raw, cfg.Database.URI); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
@@ -73,6 +75,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, version string, log zero
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+func (d *Daemon) logOf(component string) zerolog.Logger {
+	return logOf(d.root, d.cfg.Logging, component)
 }
 
 // close gives the database back.
@@ -83,7 +89,7 @@ func (d *Daemon) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db := database.New(d.raw, key, d.log.With().Str("db_section", "postern").Logger())
+	db := database.New(d.raw, key, d.logOf(config.ComponentDatabase).With().Str("db_section", "postern").Logger())
 	if err = db.Upgrade(ctx); err != nil {
 		return err
 	}
@@ -99,11 +105,13 @@ func (d *Daemon) build(ctx context.Context) error {
 		d.metrics.Wake(gatekeeper)
 		d.network.wake(ctx, gatekeeper, user) // d.network is made below
 	}
-	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.metrics.PartnerRequest, d.log); err != nil {
+	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.metrics.PartnerRequest, d.logOf(config.ComponentPartnerServer)); err != nil {
 		return err
 	}
 	d.matrix = homeserver.New(homeserver.Options{
 		Config:           mautrixConfig(d.cfg),
+		Log:              d.logOf(config.ComponentHomeserver),
+		EncryptionLog:    d.logOf(config.ComponentEncryption),
 		Secrets:          key.Derive,
 		KV:               db.KV(),
 		RoomKeys:         roomKeys{db.RoomKeys()},
@@ -127,6 +135,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		HTTPClient:   newInteropHTTPClient(),
 		Clock:        d.clock,
 		Metrics:      d.metrics,
+		InteropLog:   d.logOf(config.ComponentInterop),
 
 		Restored:      restored,
 		OnLeave:       OnLeave(d.cfg.OnLeave),
@@ -202,7 +211,7 @@ func newProvider(
 		Now:            now,
 		Observe:        observe,
 		TrustedProxies: proxies,
-		Log:            log.With().Str("component", "partner_server").Logger(),
+		Log:            log,
 	}
 	if err = setUpHosting(&options, cfg, key); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (c *Client) deliverPrepared(ctx context.Context, msg *remoteMessage) error 
 	}
 	switch {
 	case err != nil:
-		zerolog.Ctx(ctx).Warn().Err(err).Str("message_id", string(msg.id)).Msg("Failed to prepare a message for Matrix, it is tried again")
+		zerolog.Ctx(ctx).Warn().Err(err).Str(fieldMessage, msg.rawID()).Msg("Failed to prepare a message for Matrix, it is tried again")
 		return err
 	case msg.shown:
 		return nil
@@ -58,7 +58,7 @@ func (c *Client) deliver(ctx context.Context, msg *remoteMessage) error {
 		c.chats.worked(msg.key)
 		return nil
 	}
-	log := zerolog.Ctx(ctx).With().Str("message_id", string(msg.id)).Logger()
+	log := zerolog.Ctx(ctx).With().Str(fieldMessage, msg.rawID()).Logger()
 	ctx = log.WithContext(ctx)
 	kind := failureKind(err)
 	failures := c.chats.failed(msg.key, kind)

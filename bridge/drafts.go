@@ -33,7 +33,7 @@ const (
 // fetches it. The file streams through: it is decrypted and encrypted again block by block, and the message goes out only
 // when the hashes were right.
 func (c *Client) completeDraft(ctx context.Context, draft interop.Draft) (*waE2E.Message, error) {
-	log := c.login.Log.With().Str("message_id", draft.ID).Str("event_id", parseReference(draft.Ref).event.String()).Logger()
+	log := c.login.Log.With().Str(fieldMessage, draft.ID).Str(fieldEvent, parseReference(draft.Ref).event.String()).Logger()
 	ctx = log.WithContext(ctx)
 	outgoing, err := portal.ParseOutgoing(draft.Data)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2/status"
@@ -56,3 +57,12 @@ func (r Readiness) Stop() { r.enter(stopping) }
 
 // LapsedState is what a user is told whose enlistment has ended.
 func LapsedState(c *Client) status.BridgeState { return c.lapsedState() }
+
+// LogOf is logOf.
+var LogOf = logOf
+
+// OpenLogFile is openLogFile.
+var OpenLogFile = openLogFile
+
+// LookAgain has the next line looked after.
+func (f *logFile) LookAgain() { f.checked = time.Time{} }

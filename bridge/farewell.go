@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
@@ -36,7 +35,7 @@ func (n *Network) farewell(ctx context.Context, enlistment *database.Enlistment,
 
 func (n *Network) sayGoodbye(ctx context.Context, enlistment *database.Enlistment, gatekeeper *interop.Gatekeeper) error {
 	handler := newFarewell()
-	client := interop.NewClient(n.clientOptions(enlistment, gatekeeper, handler, *zerolog.Ctx(ctx)))
+	client := interop.NewClient(n.clientOptions(enlistment, gatekeeper, handler))
 	client.Start()
 	defer func() {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disconnectTimeout)

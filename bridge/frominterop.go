@@ -14,9 +14,13 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/homeserver"
 	"postern/interop"
 	"postern/portal"
 )
+
+// kindUndecryptable is what the log calls the kind of a message that could not be read.
+const kindUndecryptable = "undecryptable"
 
 // errNotBegun: bridgev2 ignored an event whose chat was deleted meanwhile. With the next try the chat is made anew.
 var errNotBegun = errors.New("the chat was deleted while an event came")
@@ -36,13 +40,13 @@ func (c *Client) HandleEvent(ctx context.Context, evt interop.Event) error {
 	case *interop.Undecryptable:
 		return c.passMessage(ctx, evt, &evt.MessageInfo, func() error { return c.handleUndecryptable(ctx, evt) })
 	case *interop.Receipt:
-		return c.pass(ctx, evt.Chat, func() error { return c.handleReceipt(ctx, evt) }, nil)
+		return c.pass(ctx, evt.Chat, "", func() error { return c.handleReceipt(ctx, evt) }, nil)
 	case *interop.ChatState:
-		return c.pass(ctx, evt.Chat, func() error { return c.handleChatState(evt) }, nil)
+		return c.pass(ctx, evt.Chat, "", func() error { return c.handleChatState(evt) }, nil)
 	case *interop.IdentityChanged:
-		return c.pass(ctx, evt.Contact, func() error { return c.handleIdentityChanged(ctx, evt) }, nil)
+		return c.pass(ctx, evt.Contact, "", func() error { return c.handleIdentityChanged(ctx, evt) }, nil)
 	case *interop.ContactChanged:
-		return c.pass(ctx, evt.Contact, func() error { c.pictureChanged(ctx, evt.Contact); return nil }, nil)
+		return c.pass(ctx, evt.Contact, "", func() error { c.pictureChanged(ctx, evt.Contact); return nil }, nil)
 	case *interop.ContactReachable:
 		return c.reachable(ctx, evt.Contact)
 	case *interop.HeldBack:
@@ -65,6 +69,44 @@ func (c *Client) chat(jid types.JID) (contact networkid.UserID, key networkid.Po
 }
 
 func (c *Client) handleMessage(ctx context.Context, msg *interop.Message) error {
+	sent := new(homeserver.Sent)
+	if err := c.showMessage(homeserver.WithSent(ctx, sent), msg); err != nil {
+		return err
+	}
+	c.logShown(&msg.MessageInfo, interop.KindOf(msg.Message), sent)
+	return nil
+}
+
+// logShown is the one line about a message of a contact. It has no events for what became none, such as a message that is in
+// the room already.
+func (c *Client) logShown(info *interop.MessageInfo, kind string, sent *homeserver.Sent) {
+	line := c.login.Log.Info().Str(fieldMessage, info.ID).Str("kind", kind)
+	room, events := sent.Events()
+	if room != "" {
+		line = line.Stringer(fieldRoom, room)
+	}
+	if len(events) > 0 {
+		line = line.Stringer(fieldEvent, events[0])
+	}
+	if len(events) > 1 {
+		line = line.Strs(fieldEvents, eventTexts(events))
+	}
+	if !info.Received.IsZero() && !info.Offline {
+		line = line.Dur("took", time.Since(info.Received))
+	}
+	line.Msg("A message of a contact is done")
+}
+
+func eventTexts(events []id.EventID) []string {
+	texts := make([]string, len(events))
+	for i, event := range events {
+		texts[i] = event.String()
+	}
+	return texts
+}
+
+// showMessage is handleMessage without its line in the log.
+func (c *Client) showMessage(ctx context.Context, msg *interop.Message) error {
 	action, err := portal.ActionOf(msg.Message)
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("message_id", msg.ID).Msg("Dropped a change of an earlier message that cannot be right")
@@ -88,7 +130,8 @@ func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecrypt
 	if msg.Hide {
 		return nil
 	}
-	remote, err := c.newRemoteMessage(ctx, &msg.MessageInfo)
+	sent := new(homeserver.Sent)
+	remote, err := c.newRemoteMessage(homeserver.WithSent(ctx, sent), &msg.MessageInfo)
 	if err != nil {
 		return c.undeliverable(ctx, msg.ID, err)
 	}
@@ -96,6 +139,7 @@ func (c *Client) handleUndecryptable(ctx context.Context, msg *interop.Undecrypt
 	if err = c.deliver(ctx, remote); err != nil {
 		return err
 	}
+	c.logShown(&msg.MessageInfo, kindUndecryptable, sent)
 	c.updateName(ctx, remote.sender, &msg.MessageInfo)
 	return nil
 }
@@ -111,8 +155,10 @@ func (c *Client) newRemoteMessage(ctx context.Context, info *interop.MessageInfo
 	}
 	c.introduce(ctx, contact, info)
 	return &remoteMessage{
-		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: info.Timestamp, repeated: info.Offline},
-		id:          messageID,
+		remoteEvent: remoteEvent{
+			client: c, key: key, sender: contact, at: info.Timestamp, repeated: info.Offline, logID: info.ID, sent: homeserver.SentOf(ctx),
+		},
+		id: messageID,
 	}, nil
 }
 

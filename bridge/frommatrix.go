@@ -97,6 +97,8 @@ func (c *Client) enqueue(
 	if err != nil {
 		return sendError(c.gatekeeperName(), err)
 	}
+	c.login.Log.Debug().Stringer(fieldEvent, ref.event).Str(fieldMessage, messageID).Bool("file", outgoing.Attachment != nil).
+		Msg("A message is in the outbox")
 	c.need()
 	return nil
 }

@@ -45,8 +45,8 @@ func (c *Client) contacts() *database.Contacts {
 // kept is the table of messages of contacts who ask.
 func (c *Client) kept() *database.Kept { return c.network.Database.Kept(c.enlistment.Account) }
 
-// pass handles an event of a contact: with show if it may go to the room, with keep if the contact asks; nil drops it.
-func (c *Client) pass(ctx context.Context, jid types.JID, show func() error, keep func(key networkid.PortalKey) error) error {
+// pass handles an event of a contact, which is the message, if any: with show if it may go to the room, with keep if the contact asks; nil drops it.
+func (c *Client) pass(ctx context.Context, jid types.JID, message types.MessageID, show func() error, keep func(key networkid.PortalKey) error) error {
 	jid = jid.ToNonAD()
 	if _, open := c.gate.open.Load(jid); open {
 		return show()
@@ -63,7 +63,7 @@ func (c *Client) pass(ctx context.Context, jid types.JID, show func() error, kee
 	}
 	switch {
 	case contact.Blocked, contact.Request == puppet.Declined:
-		zerolog.Ctx(ctx).Debug().Msg("Dropped an event of a contact who was declined or blocked")
+		zerolog.Ctx(ctx).Debug().Str(fieldMessage, message).Msg("Dropped an event of a contact who was declined or blocked")
 		return nil
 	case contact.Request == puppet.Accepted:
 		if err = c.deliverKept(ctx, contact, key); err != nil {
@@ -98,7 +98,7 @@ func (c *Client) contactOf(ctx context.Context, jid types.JID, key networkid.Por
 
 // passMessage is pass for what is shown or kept.
 func (c *Client) passMessage(ctx context.Context, evt interop.Event, info *interop.MessageInfo, show func() error) error {
-	return c.pass(ctx, info.Chat, show, func(key networkid.PortalKey) error { return c.keep(ctx, key, evt, info) })
+	return c.pass(ctx, info.Chat, info.ID, show, func(key networkid.PortalKey) error { return c.keep(ctx, key, evt, info) })
 }
 
 // answers tells what a contact may learn of what becomes of their messages, mostly without a look into the database.

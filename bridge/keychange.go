@@ -188,9 +188,12 @@ func (c *Client) handleHeldBack(ctx context.Context, held *interop.HeldBack) err
 	if err != nil || room == "" || held.Ref == "" {
 		return err
 	}
+	ref := parseReference(held.Ref)
+	c.login.Log.Info().Str(fieldMessage, held.ID).Stringer(fieldEvent, ref.event).Stringer(fieldRoom, room).
+		Msg("A message waits until its sender agrees to the contact's new key")
 	c.network.Matrix.ExplainPending(ctx, &bridgev2.MessageStatus{
 		Status:  event.MessageStatusPending,
 		Message: "It waits: the security code of your contact changed. Compare it with `code` and `verify`, or agree with `trust`.",
-	}, parseReference(held.Ref).statusInfo(room, c.login.UserMXID))
+	}, ref.statusInfo(room, c.login.UserMXID))
 	return nil
 }

@@ -11,6 +11,22 @@ import (
 	"postern/bridge/config"
 )
 
+// Fields of the log that name a message. Lines with both an event's id and a message's join the two sides; `postern trace` goes by
+// them.
+const (
+	fieldComponent = "component"
+	// fieldEvent is an event of Matrix, fieldEvents several.
+	fieldEvent  = "event_id"
+	fieldEvents = "event_ids"
+	fieldRoom   = "room_id"
+	// fieldMessage is the id that a message has in the chat channel, as its sender chose it; fieldMessages several.
+	fieldMessage  = "message_id"
+	fieldMessages = "message_ids"
+)
+
+// textTime is how the time is written in the format for people, to the millisecond, since steps of a message are that close.
+const textTime = "2006-01-02T15:04:05.000Z07:00"
+
 // NewLogger makes the daemon's logger. Close the returned closer when nothing logs any more.
 func NewLogger(cfg config.Logging) (zerolog.Logger, io.Closer, error) {
 	level, err := zerolog.ParseLevel(cfg.Level)
@@ -20,20 +36,26 @@ func NewLogger(cfg config.Logging) (zerolog.Logger, io.Closer, error) {
 	var out io.Writer = os.Stderr
 	var closer io.Closer = io.NopCloser(nil)
 	if cfg.File != "" {
-		file, err := os.OpenFile(cfg.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		file, err := openLogFile(cfg.File)
 		if err != nil {
-			return zerolog.Nop(), nil, fmt.Errorf("failed to open the log file: %w", err)
+			return zerolog.Nop(), nil, err
 		}
 		out, closer = file, file
 	}
-	if cfg.Format == "text" {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.RFC3339, NoColor: cfg.File != "" || !isTerminal(os.Stderr)}
-	}
 	zerolog.TimeFieldFormat = zerolog.TimeFormatUnixMs
 	if cfg.Format == "text" {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: textTime, NoColor: cfg.File != "" || !isTerminal(os.Stderr)}
 		zerolog.TimeFieldFormat = time.RFC3339Nano
 	}
 	return zerolog.New(out).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
+}
+
+// logOf makes the logger of a component, with the level that the config has for it.
+func logOf(log zerolog.Logger, cfg config.Logging, component string) zerolog.Logger {
+	if _, own := cfg.Levels[component]; own {
+		log = log.Level(cfg.LevelOf(component))
+	}
+	return log.With().Str(fieldComponent, component).Logger()
 }
 
 // withhold drops the two messages of mautrix that would hold what users wrote: the first word of what is no command, which

@@ -43,3 +43,66 @@ func TestLogHoldsNothingThatUsersWrote(t *testing.T) {
 		t.Errorf("the log lacks other messages: %s", data)
 	}
 }
+
+func TestComponentsHaveLevelsOfTheirOwn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	cfg := config.Logging{Level: "info", Format: "json", File: file, Levels: map[string]string{"interop": "debug", "homeserver": "error"}}
+	log, closer, err := bridge.NewLogger(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, component := range config.Components {
+		of := bridge.LogOf(log, cfg, component)
+		of.Debug().Msg("debug of " + component)
+		of.Warn().Msg("warning of " + component)
+	}
+	if err = closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		"debug of interop": true, "warning of interop": true, "debug of bridge": false, "warning of bridge": true,
+		"warning of homeserver": false, `"component":"interop"`: true, `"component":"bridge"`: true,
+	} {
+		if strings.Contains(string(data), text) != want {
+			t.Errorf("%q is there: %t\n%s", text, !want, data)
+		}
+	}
+}
+
+func TestALogThatIsMovedAwayIsMadeAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := bridge.OpenLogFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		log.LookAgain()
+		if _, err := log.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first\n")
+	if err = os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	write("second\n")
+	if err = os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	write("third\n") // nowhere to put it, and no reason to fail
+	if err = os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("fourth\n")
+	if err = log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != "fourth\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+}

@@ -47,6 +47,7 @@ type networkOptions struct {
 	HTTPClient   *http.Client
 	Clock        interop.Clock
 	Metrics      *metrics.Metrics // nil counts nothing
+	InteropLog   zerolog.Logger   // of the chat channels
 	// CommandPrefix is what users write before a command in a chat.
 	CommandPrefix string
 
@@ -179,7 +180,7 @@ func newNetwork(options networkOptions) *Network {
 func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
 	n.records = records.New(bridge.DB.Database, bridge.ID)
-	n.log = bridge.Log.With().Str("component", "network").Logger()
+	n.log = bridge.Log
 	n.life = n.log.WithContext(n.life)
 	n.expiry.init(bridge)
 	n.adminPost = &adminPost{name: n.AdminRoom, admins: n.Admins, matrix: n.Matrix, tell: n.Matrix.SendToUser}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"postern/portal"
@@ -19,6 +20,7 @@ func (c *Client) prepare(ctx context.Context, msg *remoteMessage) (trouble, err 
 	}
 	msg.context.Files = nil
 	if len(files) > 0 {
+		ctx = c.login.Log.With().Str(fieldMessage, msg.rawID()).Logger().WithContext(ctx)
 		done, err := c.isShown(ctx, msg, len(files))
 		if err != nil {
 			return nil, err
@@ -31,6 +33,7 @@ func (c *Client) prepare(ctx context.Context, msg *remoteMessage) (trouble, err 
 		} else if err != nil {
 			return nil, err
 		}
+		zerolog.Ctx(ctx).Debug().Int("files", len(files)).Msg("The files of a message are at the homeserver")
 	}
 	msg.context.ReplyTo, err = c.replyTarget(ctx, msg)
 	return nil, err

@@ -150,7 +150,7 @@ func (d *Daemon) provisionRetry(ctx context.Context, user *bridgev2.User, r *htt
 	answer := retryAnswer{Problems: []string{}}
 	for _, messageID := range messages {
 		if retryErr := client.retryFile(ctx, messageID); retryErr != nil {
-			zerolog.Ctx(ctx).Warn().Err(retryErr).Str("message_id", string(messageID)).Msg("A file could not be had again")
+			zerolog.Ctx(ctx).Warn().Err(retryErr).Str(fieldMessage, rawMessageID(messageID)).Msg("A file could not be had again")
 			answer.Problems = append(answer.Problems, textRetryFailed(client.gatekeeperName(), client.maxFile(), retryErr))
 		} else {
 			answer.Fetched++

@@ -28,9 +28,13 @@ type remoteEvent struct {
 	repeated bool
 	// cause is the id of the message that changes an earlier one; "" for what is shown itself.
 	cause types.MessageID
+	// logID is the id of the message that it comes of; "" if of none.
+	logID types.MessageID
 	// begun is set when bridgev2 has the room and handles the event. An event that it ignored before that is not
 	// delivered: its chat was deleted under it.
 	begun bool
+	// sent collects the events that came of it, for the log. nil does not.
+	sent *homeserver.Sent
 	// failure is why the homeserver did not take what was sent for the event.
 	failure homeserver.Failure
 }
@@ -40,6 +44,9 @@ func (e *remoteEvent) GetTimestamp() time.Time           { return e.at }
 func (e *remoteEvent) GetSender() bridgev2.EventSender   { return bridgev2.EventSender{Sender: e.sender} }
 
 func (e *remoteEvent) AddLogContext(c zerolog.Context) zerolog.Context {
+	if e.logID != "" {
+		c = c.Str(fieldMessage, e.logID)
+	}
 	return c.Time("gatekeeper_time", e.at)
 }
 
@@ -50,6 +57,9 @@ func (e *remoteEvent) MutateContext(ctx context.Context) context.Context {
 	}
 	if e.cause != "" {
 		ctx = homeserver.WithCause(ctx, e.cause)
+	}
+	if e.sent != nil {
+		ctx = homeserver.WithSent(ctx, e.sent)
 	}
 	return homeserver.WithFailure(ctx, &e.failure)
 }
@@ -83,6 +93,17 @@ type remoteMessage struct {
 	disappears bool
 	// undone is set if a placeholder could not be taken away, which has to be tried again.
 	undone error
+}
+
+// rawID is the id as it is in the chat channel, for the log.
+func (m *remoteMessage) rawID() types.MessageID { return rawMessageID(m.id) }
+
+func rawMessageID(id networkid.MessageID) types.MessageID {
+	_, _, messageID, err := portal.ParseMessageID(id)
+	if err != nil {
+		return ""
+	}
+	return messageID
 }
 
 var (

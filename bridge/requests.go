@@ -69,6 +69,7 @@ func (c *Client) keep(ctx context.Context, key networkid.PortalKey, evt interop.
 	}
 	if contact.Request == puppet.NeverAsked {
 		if welcome, err := c.mayAsk(ctx, contact); !welcome || err != nil {
+			c.login.Log.Debug().Err(err).Str(fieldMessage, info.ID).Msg("A message of someone new was not taken")
 			return err
 		}
 		if _, err = c.contacts().Ask(ctx, info.Chat); err != nil {
@@ -87,6 +88,7 @@ func (c *Client) keep(ctx context.Context, key networkid.PortalKey, evt interop.
 	if err = c.keepMessage(ctx, info, message); err != nil {
 		return err
 	}
+	c.login.Log.Debug().Str(fieldMessage, info.ID).Msg("A message of a contact who was not accepted was kept, if there was room")
 	if contact.Request == puppet.NeverAsked {
 		zerolog.Ctx(ctx).Info().Msg("Someone asks to write to a user")
 	}

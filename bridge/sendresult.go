@@ -3,8 +3,8 @@ package bridge
 import (
 	"context"
 	"strings"
+	"time"
 
-	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -68,12 +68,16 @@ func (c *Client) sendResult(ctx context.Context, result *interop.SendResult) err
 	if err != nil || room == "" || result.Ref == "" {
 		return err
 	}
-	info := parseReference(result.Ref).statusInfo(room, c.login.UserMXID)
+	ref := parseReference(result.Ref)
+	info := ref.statusInfo(room, c.login.UserMXID)
 	if result.Err == nil {
+		c.login.Log.Info().Str(fieldMessage, result.ID).Stringer(fieldEvent, ref.event).Stringer(fieldRoom, room).
+			Str("kind", result.Kind).Dur("took", time.Since(result.Queued)).Msg("A message of a user is done")
 		c.network.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{Status: event.MessageStatusSuccess}, info)
 		return nil
 	}
-	zerolog.Ctx(ctx).Warn().Err(result.Err).Str("message_id", result.ID).Msg("A message was refused for good")
+	c.login.Log.Warn().Err(result.Err).Str(fieldMessage, result.ID).Stringer(fieldEvent, ref.event).Stringer(fieldRoom, room).
+		Msg("A message was refused for good")
 	return c.network.Matrix.ReportFailure(ctx, &bridgev2.MessageStatus{
 		Status:        event.MessageStatusFail,
 		ErrorReason:   event.MessageStatusNetworkError,

@@ -41,7 +41,7 @@ func (c *Client) unfetched() *database.Unfetched {
 // keepUnfetched stores the message and turns it into a notice about the trouble.
 func (c *Client) keepUnfetched(ctx context.Context, msg *remoteMessage, trouble error) error {
 	why := textFileTrouble(c.gatekeeperName(), c.maxFile(), trouble)
-	zerolog.Ctx(ctx).Warn().Err(trouble).Str("message_id", string(msg.id)).Str("kind", portal.Kind(msg.message)).
+	zerolog.Ctx(ctx).Warn().Err(trouble).Str(fieldMessage, msg.rawID()).Str("kind", portal.Kind(msg.message)).
 		Msg("A contact's file cannot be had, a notice takes its place")
 	if errors.Is(trouble, interop.ErrMediaInvalid) {
 		msg.instead = portal.Unfetched(msg.message, why, "") // another try would find the same
@@ -110,13 +110,14 @@ func (c *Client) retryFile(ctx context.Context, messageID networkid.MessageID) e
 	if err = c.queueMessage(msg); err != nil {
 		return err
 	}
+	c.login.Log.Info().Str(fieldMessage, msg.rawID()).Msg("The file of a message was fetched after all")
 	return c.unfetched().DeleteUnfetched(ctx, string(messageID))
 }
 
 // retryInBackground answers a reaction: if the file still cannot be had, a notice says why.
 func (c *Client) retryInBackground(messageID networkid.MessageID, key networkid.PortalKey) {
 	c.network.spawn(func(ctx context.Context) {
-		log := c.login.Log.With().Str("message_id", string(messageID)).Logger()
+		log := c.login.Log.With().Str(fieldMessage, rawMessageID(messageID)).Logger()
 		ctx = log.WithContext(ctx)
 		err := c.retryFile(ctx, messageID)
 		if err == nil || ctx.Err() != nil {

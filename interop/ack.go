@@ -28,6 +28,7 @@ func (c *connection) handleAck(node *waBinary.Node) {
 		return // of a retry, or of an earlier connection
 	}
 	code := intAttr(node, "error")
+	c.run.log.Debug().Str("message_id", message.id).Str("code", cut(attr(node, "error"), maxErrorText)).Msg("The gatekeeper answered a message")
 	if attr(node, "error") == "" {
 		o.finish(message, nil)
 	} else {

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -10,6 +11,9 @@ import (
 
 // maxReceiptIDs is how many messages one receipt or one event is for.
 const maxReceiptIDs = 256
+
+// idsPerLine bounds a line of the log: ids have up to maxMessageID bytes.
+const idsPerLine = 16
 
 // SendReceipt tells a contact that their messages were read or played at the given time. Nothing is stored.
 // Errors: ErrUnknownContact for a JID that is no contact, ErrNotConnected.
@@ -73,6 +77,9 @@ func (c *connection) queueReceipt(node *waBinary.Node, sender types.JID, kind Re
 	if len(ids) == 0 {
 		c.acknowledge(node)
 		return
+	}
+	for part := range slices.Chunk(ids, idsPerLine) {
+		r.log.Debug().Strs("message_ids", part).Str("kind", string(kind)).Msg("A contact's receipt came")
 	}
 	at := timeAttr(node, "t", r.client.options.Clock.Now())
 	stanza := &waBinary.Node{Tag: node.Tag, Attrs: node.Attrs}

@@ -56,6 +56,7 @@ func (c *connection) handleMessage(node *waBinary.Node) {
 	}
 	var failure error
 	var failed incoming
+	c.run.log.Debug().Str("message_id", message.ID).Bool("offline", message.Offline).Msg("A message came over the chat channel")
 	pending := 0
 	for _, enc := range encs {
 		part, err := c.run.client.sessions.decrypt(c.run.handling, sender, enc.kind, enc.ciphertext)
@@ -78,9 +79,11 @@ func (c *connection) handleMessage(node *waBinary.Node) {
 		return
 	}
 	if pending == 0 {
-		c.confirm(message) // delivered before; only the receipt got lost
+		c.run.log.Debug().Str("message_id", message.ID).Msg("A message came again that was delivered before")
+		c.confirm(message) // only the receipt got lost
 		return
 	}
+	c.run.log.Debug().Str("message_id", message.ID).Msg("A message was decrypted and stored")
 	c.queueMessage(key, message, pending)
 }
 
@@ -192,9 +195,11 @@ func (c *connection) confirm(message *inbound) {
 	if !ok {
 		return
 	} else if answers != AnswerAll {
+		c.run.log.Debug().Str("message_id", message.ID).Msg("A message was acknowledged to the gatekeeper, without a receipt")
 		c.acknowledge(message.stanza)
 		return
 	}
+	c.run.log.Debug().Str("message_id", message.ID).Msg("A message got its delivery receipt")
 	c.writeLogged(waBinary.Node{Tag: "receipt", Attrs: receiptAttrs(message.stanza)})
 }
 

@@ -164,6 +164,9 @@ func (o *outbox) write(connection *connection, setBacks uint64, messages []Outgo
 	if len(sent) == 0 || !o.track(connection, setBacks, sent) {
 		return
 	}
+	for _, message := range sent {
+		o.run.log.Debug().Str("message_id", message.id).Int("devices", len(message.devices)).Msg("A message goes over the chat channel")
+	}
 	err := connection.write(nodes...)
 	if !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrEncode) {
 		return // written, or the connection is closed and all of it is sent again on the next
@@ -226,6 +229,7 @@ func (o *outbox) postpone(messages []Outgoing, reason error) {
 	o.run.observe(IncidentPostponed)
 	o.run.log.Warn().Err(reason).Int("messages", len(messages)).Msg("Failed to send, trying again")
 	for _, message := range messages {
+		o.run.log.Debug().Err(reason).Str("message_id", message.ID).Msg("A message could not be sent for now")
 		o.holdChat(message.Chat, "", message.Seq)
 	}
 }

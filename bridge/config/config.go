@@ -223,13 +223,6 @@ type Admin struct {
 	Listen string `yaml:"listen"`
 }
 
-// Logging says what is written where.
-type Logging struct {
-	Level  string `yaml:"level"`
-	Format string `yaml:"format"`
-	File   string `yaml:"file"`
-}
-
 // Limits bound what others can make the bridge do.
 type Limits struct {
 	TransactionMiB int `yaml:"transaction_mib"`

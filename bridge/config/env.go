@@ -51,7 +51,7 @@ func (c *Config) overlayEnv(getenv func(string) string) (map[string]string, erro
 }
 
 // set reads a value as it would stand in the file. Texts are taken as they are, without quotes, and lists of texts may be
-// separated by commas.
+// separated by commas, as maps may be: interop=debug,homeserver=warn.
 func (k key) set(variable, text string) error {
 	switch {
 	case k.value.Kind() == reflect.String:
@@ -66,6 +66,9 @@ func (k key) set(variable, text string) error {
 		}
 		k.value.Set(reflect.ValueOf(list))
 		return nil
+	}
+	if k.value.Type() == reflect.TypeFor[map[string]string]() && !strings.HasPrefix(text, "{") {
+		text = "{" + strings.ReplaceAll(text, "=", ": ") + "}"
 	}
 	k.value.SetZero() // a list replaces the one of the file
 	return decodeStrict(variable, k.path, []byte(text), k.value.Addr().Interface())

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"postern/bridge/config"
 )
 
@@ -227,6 +229,11 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"admin listener of another", complete + "admin:\n    listen: 127.0.0.1:29400\n", nil, "c.yaml:21: admin.listen is taken by another listener"},
 		{"admin listener without port", complete + "admin:\n    listen: localhost\n", nil, "c.yaml:21: admin.listen is not an address to listen on"},
 		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:21: logging.level is unknown"},
+		{"unknown component", complete + "logging:\n    levels:\n        interops: debug\n", nil, "c.yaml:22: logging.levels.interops has no component interops: write interop; the components are bridge, homeserver"},
+		{"component nothing like any", complete + "logging: {levels: {everything: debug}}\n", nil, "logging.levels.everything has no component everything: write one of bridge, homeserver"},
+		{"unknown level of a component", complete + "logging: {levels: {interop: loud}}\n", nil, "logging.levels.interop has an unknown level for interop: write trace"},
+		{"unknown component in the environment", complete, map[string]string{"POSTERN_LOGGING_LEVELS": "interop=debug,matrix=warn"}, "POSTERN_LOGGING_LEVELS: logging.levels has no component matrix"},
+		{"no map in the environment", complete, map[string]string{"POSTERN_LOGGING_LEVELS": "debug"}, "logging.levels"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -301,4 +308,25 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestLevelsOfComponentsAreReadFromTheFileAndTheEnvironment(t *testing.T) {
+	file := complete + "logging:\n    level: warn\n    levels: {interop: trace}\n"
+	for env, want := range map[string]zerolog.Level{"": zerolog.TraceLevel, "interop=debug, database=error": zerolog.DebugLevel, "{interop: info}": zerolog.InfoLevel} {
+		cfg, err := config.Parse("c.yaml", []byte(file), func(name string) string {
+			if name == "POSTERN_LOGGING_LEVELS" {
+				return env
+			}
+			return ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Logging.LevelOf(config.ComponentInterop); got != want {
+			t.Errorf("%q: %s", env, got)
+		}
+		if got := cfg.Logging.LevelOf(config.ComponentBridge); got != zerolog.WarnLevel {
+			t.Errorf("%q: a component without a level has %s", env, got)
+		}
+	}
 }

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/id"
 
 	"postern/interop"
@@ -281,17 +279,5 @@ func (c *Config) checkUsers(check *checker) {
 	}
 	if c.CommandPrefix == "" || strings.ContainsAny(c.CommandPrefix, " \t\n") {
 		check.add("command_prefix", "is not a word", "write one word, such as !postern")
-	}
-}
-
-func (c *Config) checkLogging(check *checker) {
-	if level, err := zerolog.ParseLevel(c.Logging.Level); err != nil || level < zerolog.TraceLevel || level > zerolog.ErrorLevel {
-		check.add("logging.level", "is unknown", "write trace, debug, info, warn or error")
-	}
-	if c.Logging.Format != "text" && c.Logging.Format != "json" {
-		check.add("logging.format", "is unknown", "write text or json")
-	}
-	if c.Logging.File != "" && strings.HasSuffix(c.Logging.File, string(filepath.Separator)) {
-		check.add("logging.file", "is a directory", "write a file name or leave it empty")
 	}
 }

@@ -51,7 +51,7 @@ func newBotSync(c *Connector) *botSync { return &botSync{connector: c, cancel: f
 
 // start sets the filter up and begins to sync.
 func (s *botSync) start(ctx context.Context) error {
-	s.log = s.connector.Log.With().Str("component", "bot_sync").Logger()
+	s.log = *s.connector.Log
 	token, err := s.connector.options.KV.Get(ctx, s.tokenKey())
 	if err != nil {
 		return fmt.Errorf("failed to load the place in the bot's sync: %w", err)

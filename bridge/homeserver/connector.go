@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/bridgev2/matrix"
@@ -27,6 +28,8 @@ type KV interface {
 // Options are what a connector is made of. All fields must be set but the last four.
 type Options struct {
 	Config *bridgeconfig.Config
+	// Log is for all but the encryption of rooms, which has EncryptionLog.
+	Log, EncryptionLog zerolog.Logger
 	// Secrets returns the 32-byte secret of a purpose, derived from the secret key.
 	Secrets func(purpose string) [32]byte
 	KV      KV
@@ -125,7 +128,9 @@ func New(options Options) *Connector {
 // Init implements bridgev2.MatrixConnector. It makes no requests.
 func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.Connector.Init(bridge)
-	c.life = bridge.Log.WithContext(c.life)
+	c.Log, c.AS.Log = &c.options.Log, c.options.Log // instead of bridgev2's
+	c.Bot.Log = c.options.Log
+	c.life = c.Log.WithContext(c.life)
 	c.crypto = newMegolm(c)
 	c.Connector.Crypto = c.crypto
 

@@ -154,6 +154,9 @@ func (i *intake) handle(ctx context.Context, evt *event.Event) {
 	}
 	log := zerolog.Ctx(ctx).With().Stringer("event_id", evt.ID).Str("event_type", evt.Type.Type).Stringer("room_id", evt.RoomID).Logger()
 	ctx = log.WithContext(ctx)
+	if evt.ID != "" {
+		log.Debug().Msg("An event came from the homeserver")
+	}
 	defer func() {
 		if problem := recover(); problem != nil {
 			log.Error().Bytes(zerolog.ErrorStackFieldName, debug.Stack()).Msg("Handling an event panicked")
@@ -283,6 +286,7 @@ func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.E
 	case err != nil:
 		i.refuse(ctx, evt, err)
 	default:
+		zerolog.Ctx(ctx).Debug().Msg("An event was decrypted")
 		i.connector.missing.online(evt.Sender)
 		i.message(ctx, decrypted)
 	}

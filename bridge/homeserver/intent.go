@@ -77,6 +77,9 @@ func (i *Intent) SendMessage(
 	if failure, ok := ctx.Value(failureKey{}).(*Failure); ok && err != nil {
 		failure.Err = err
 	}
+	if err == nil {
+		SentOf(ctx).note(room, answer.EventID)
+	}
 	return answer, err
 }
 

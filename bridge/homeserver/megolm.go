@@ -36,7 +36,7 @@ var _ matrix.Crypto = (*megolm)(nil)
 
 func newMegolm(c *Connector) *megolm {
 	m := &megolm{
-		connector: c, log: c.Log.With().Str("component", "encryption").Logger(), preparing: make(chan struct{}, maxPreparing),
+		connector: c, log: c.options.EncryptionLog, preparing: make(chan struct{}, maxPreparing),
 	}
 	m.puppets = newPuppets(m)
 	return m

@@ -202,8 +202,14 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		Provisioning: bridgeconfig.ProvisioningConfig{SharedSecret: provisioningSecret, AllowMatrixAuth: true},
 	}
 	s.secrets = func(purpose string) [32]byte { return sha256.Sum256([]byte(secret + purpose)) }
+	log := zerolog.Nop()
+	if _, fuzzing := t.(*testing.F); !fuzzing { // which may not log while it fuzzes
+		log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	}
 	s.connector = homeserver.New(homeserver.Options{
 		Config:           cfg,
+		Log:              log,
+		EncryptionLog:    log,
 		Secrets:          s.secrets,
 		KV:               s.kv,
 		RoomKeys:         &s.roomKeys,
@@ -216,10 +222,6 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 	})
 	s.connector.SetMissingKeyPauses(time.Millisecond, time.Millisecond)
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
-	log := zerolog.Nop()
-	if _, fuzzing := t.(*testing.F); !fuzzing { // which may not log while it fuzzes
-		log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
-	}
 	s.bridge = bridgev2.NewBridge("", s.db, log, &cfg.Bridge, s.connector, s.network, commands.NewProcessor)
 	s.bridge.ExternallyManagedDB = false
 	s.connector.Bot.Client.DefaultHTTPRetries = 0 // tests wait for none

@@ -35,6 +35,7 @@ func (c *Connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 		}
 	case isFailure(ms):
 		c.statuses.held.fail(info.SourceEventID)
+		c.logFailure(ms, info)
 	}
 	if jobs := statusJobs(c, told, *info); told.Status == event.MessageStatusPending {
 		c.statuses.addLater(ctx, info.RoomID, info.SourceEventID, jobs)
@@ -67,6 +68,8 @@ func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatu
 	if err != nil {
 		return fmt.Errorf("failed to send a message status: %w", err)
 	}
+	c.Log.Debug().Stringer("event_id", info.SourceEventID).Stringer("room_id", info.RoomID).Str("status", string(ms.Status)).
+		Bool("delivered", len(ms.DeliveredTo) > 0).Msg("The sender's apps were told what became of an event")
 	return nil
 }
 
@@ -74,6 +77,7 @@ func (c *Connector) DeliverStatus(ctx context.Context, ms *bridgev2.MessageStatu
 // all that was reported in the room before, or why it was not. A failure that the homeserver will never take, because the
 // room is gone, counts as reported.
 func (c *Connector) ReportFailure(ctx context.Context, ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
+	c.logFailure(ms, info)
 	c.statuses.held.fail(info.SourceEventID)
 	c.statuses.settle(info.SourceEventID)
 	err := c.statuses.addAndWait(ctx, info.RoomID, statusJobs(c, *ms, *info))
@@ -81,6 +85,13 @@ func (c *Connector) ReportFailure(ctx context.Context, ms *bridgev2.MessageStatu
 		return nil // it is in the log
 	}
 	return err
+}
+
+// logFailure is the one line about an event that was not bridged for a reason that is nobody's fault, such as a kind of message that
+// cannot be sent.
+func (c *Connector) logFailure(ms *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	c.Log.Info().AnErr("reason", ms.InternalError).Stringer("event_id", info.SourceEventID).Stringer("room_id", info.RoomID).
+		Msg("An event was not bridged, its sender is told why")
 }
 
 // statusJob is one request. It is tried again if it fails with what may heal.

@@ -18,7 +18,26 @@ func newRoot() *cobra.Command {
 	run := newRun()
 	root.RunE = run.RunE
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(run, newInit(), newConfig(), newGatekeeper(), newKeys(), newExport(), newErase(), newUsers(), newSuspend(),
-		newUnsuspend(), newAudit(), newHealth(), newDoctor(), newBackup(), newRestore(), newDB(), newVersion(), newMan())
+	root.AddCommand(
+		run,
+		newInit(),
+		newConfig(),
+		newGatekeeper(),
+		newKeys(),
+		newExport(),
+		newErase(),
+		newUsers(),
+		newSuspend(),
+		newUnsuspend(),
+		newAudit(),
+		newTrace(),
+		newHealth(),
+		newDoctor(),
+		newBackup(),
+		newRestore(),
+		newDB(),
+		newVersion(),
+		newMan(),
+	)
 	return root
 }

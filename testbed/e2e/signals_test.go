@@ -5,6 +5,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"postern/testbed/matrixuser"
 )
@@ -39,11 +40,7 @@ func TestReceiptsFromTheContactAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	delivered := func(evt *event.Event) bool {
-		content, ok := evt.Content.Parsed.(*event.BeeperMessageStatusEventContent)
-		return ok && content.RelatesTo.EventID == sent && content.DeliveredToUsers != nil && len(*content.DeliveredToUsers) > 0
-	}
-	if _, err = alice.Wait(ctx, "delivery", delivered); err != nil {
+	if _, err = alice.Wait(ctx, "delivery", deliveredTo(sent)); err != nil {
 		t.Error(err)
 	}
 	if err = bob.Device().MarkRead(ctx, heard.Info.Chat, heard.Info.ID); err != nil {
@@ -111,5 +108,13 @@ func TestTypingIsShownBothWays(t *testing.T) {
 	}
 	if err = bob.Device().WaitTyping(ctx, mark, types.ChatPresencePaused); err != nil {
 		t.Error(err)
+	}
+}
+
+// deliveredTo matches the status that says that the contact's phone has a message.
+func deliveredTo(sent id.EventID) func(*event.Event) bool {
+	return func(evt *event.Event) bool {
+		content, ok := evt.Content.Parsed.(*event.BeeperMessageStatusEventContent)
+		return ok && content.RelatesTo.EventID == sent && content.DeliveredToUsers != nil && len(*content.DeliveredToUsers) > 0
 	}
 }
