@@ -20,6 +20,8 @@ const (
 	DoublePuppetFile = "doublepuppet.yaml"
 )
 
+var fileNames = []string{ConfigFile, RegistrationFile, DoublePuppetFile}
+
 // ErrExists: Setup would overwrite a file.
 var ErrExists = errors.New("file exists already")
 
@@ -116,46 +118,56 @@ func (s Setup) Write(dir string, force bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if existing, err := Existing(dir); err != nil {
+		return nil, err
+	} else if len(existing) > 0 && !force {
+		return nil, fmt.Errorf("%s: %w", existing[0], ErrExists)
+	}
 	var paths []string
-	for _, name := range []string{ConfigFile, RegistrationFile, DoublePuppetFile} {
-		path := filepath.Join(dir, name)
-		if _, err = os.Lstat(path); err == nil && !force {
-			return nil, fmt.Errorf("%s: %w", path, ErrExists)
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+	for _, name := range fileNames {
 		if _, ok := files[name]; ok {
-			paths = append(paths, path)
+			paths = append(paths, filepath.Join(dir, name))
 		}
 	}
 	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	for _, path := range paths {
-		if err = writeSecret(path, files[filepath.Base(path)]); err != nil {
+		if err = replaceFile(path, files[filepath.Base(path)], nil); err != nil {
 			return nil, err
 		}
 	}
 	return paths, nil
 }
 
-// writeSecret replaces the file in one step, so that nobody ever reads half of it or one with a wider mode.
-func writeSecret(path, content string) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".postern-*")
-	if err != nil {
-		return err
+// Existing returns the files in dir that Write would overwrite.
+func Existing(dir string) (paths []string, err error) {
+	for _, name := range fileNames {
+		path := filepath.Join(dir, name)
+		if _, err = os.Lstat(path); err == nil {
+			paths = append(paths, path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
-	defer os.Remove(file.Name())
-	if _, err = file.WriteString(content); err == nil {
-		err = file.Sync()
+	return paths, nil
+}
+
+// Problem says what is wrong with the value of one key, such as homeserver.domain, and what to write instead; nil if nothing is. What is
+// missing elsewhere does not matter.
+func (s Setup) Problem(key string) error {
+	_, err := s.Files()
+	problems := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		problems = joined.Unwrap()
 	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
+	for _, problem := range problems {
+		var wrong *Error
+		if errors.As(problem, &wrong) && (wrong.Key == key || strings.HasPrefix(wrong.Key, key+"[")) {
+			return fmt.Errorf("%s %s: %s", wrong.Key, wrong.Problem, wrong.Remedy)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("failed to write %s: %w", path, err)
-	}
-	return os.Rename(file.Name(), path)
+	return nil
 }
 
 // GatekeeperFile reads entries for the gatekeepers key from a YAML file: one entry or a list of them.
@@ -171,21 +183,4 @@ func GatekeeperFile(path string) ([]Gatekeeper, error) {
 	var one Gatekeeper
 	err = decodeStrict(path, "gatekeepers", data, &one)
 	return []Gatekeeper{one}, err
-}
-
-// HomeserverHint says what to add to the homeserver's own configuration, for the registrations at these paths.
-func HomeserverHint(registrations []string) string {
-	hint := "Add this to the homeserver's configuration and restart it.\n\nSynapse (homeserver.yaml):\n\n    app_service_config_files:\n"
-	for _, path := range registrations {
-		hint += "      - " + path + "\n"
-	}
-	hint += "    experimental_features:\n" +
-		"      msc2409_to_device_messages_enabled: true\n" +
-		"      msc3202_device_masquerading: true\n" +
-		"      msc3202_transaction_extensions: true\n" +
-		"\nDendrite (dendrite.yaml):\n\n    app_service_api:\n      config_files:\n"
-	for _, path := range registrations {
-		hint += "        - " + path + "\n"
-	}
-	return hint
 }

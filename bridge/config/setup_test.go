@@ -193,11 +193,25 @@ func TestGatekeeperFileTakesOneOrMany(t *testing.T) {
 	}
 }
 
-func TestHintNamesEveryRegistration(t *testing.T) {
-	hint := config.HomeserverHint([]string{"/a/registration.yaml", "/a/doublepuppet.yaml"})
-	for _, want := range []string{"app_service_config_files", "app_service_api", "/a/registration.yaml", "/a/doublepuppet.yaml", "msc3202_transaction_extensions: true"} {
-		if !strings.Contains(hint, want) {
-			t.Errorf("hint lacks %s", want)
+func TestProblemsOfOneKeyAreFound(t *testing.T) {
+	if err := (config.Setup{HomeserverDomain: "example.org"}).Problem("homeserver.domain"); err != nil {
+		t.Errorf("a good domain with nothing else: %v", err)
+	}
+	for want, bad := range map[string]config.Setup{
+		"homeserver.domain is not a server name":    {HomeserverDomain: "https://example.org"},
+		"homeserver.domain is missing":              {},
+		"homeserver.address is not a URL":           {HomeserverAddress: "localhost:8008"},
+		"public.url has more than host and path":    {PublicURL: "https://example.org?a"},
+		"admins[0] is not a Matrix ID":              {HomeserverDomain: "example.org", Admins: []string{"me"}},
+		"database.uri is not a PostgreSQL address":  {DatabaseType: config.Postgres, DatabaseURI: "postern"},
+		"gatekeepers[0].enlist_url is not a URL":    {Gatekeepers: []config.Gatekeeper{{ID: "whatsapp", Name: "W", Product: "whatsapp", Integrator: 1}}},
+		"gatekeepers[0].id is not a short name":     {Gatekeepers: []config.Gatekeeper{{}}},
+		"database.type is unknown: write sqlite or": {DatabaseType: "mysql"},
+	} {
+		key, _, _ := strings.Cut(want, " ")
+		key, _, _ = strings.Cut(key, "[")
+		if err := bad.Problem(key); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (c *Connector) Content(ctx context.Context, room id.RoomID, evt id.EventID)
 	if err != nil {
 		return nil, err
 	}
-	if edit == nil && c.features.Software != softwareSynapse {
+	if edit == nil && c.features.Software != Synapse {
 		edit = c.lastEdit(ctx, original)
 	}
 	if edit == nil {

@@ -2,12 +2,9 @@ package homeserver
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -31,25 +28,14 @@ type Features struct {
 
 func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions || !f.Invites }
 
-const (
-	softwareSynapse  = "Synapse"
-	softwareDendrite = "Dendrite"
-)
-
-// maxVersionAnswer bounds what is read of a server's answer about itself, in bytes.
-const maxVersionAnswer = 64 << 10
-
-// serverVersionTimeout bounds the question for the server's version, which only decides about defaults.
-const serverVersionTimeout = 10 * time.Second
-
 // detectServer asks what the homeserver is and guesses from that what it can do. What matters is tried out later: see
 // megolm.Init.
 func (c *Connector) detectServer(ctx context.Context) Features {
-	software, version := c.serverVersion(ctx)
+	software, version := identifySoftware(ctx, c.get)
 	features := guessFeatures(software, version)
 	if software == "" {
 		zerolog.Ctx(ctx).Warn().Msg("The homeserver does not tell what it is")
-	} else if software == softwareSynapse && !atLeast(version, 1, 100) {
+	} else if software == Synapse && !atLeast(version, 1, 100) {
 		zerolog.Ctx(ctx).Warn().Str("version", version).Msg("Synapse is older than 1.100, which is the oldest that the bridge is made for")
 	}
 	return features
@@ -58,7 +44,7 @@ func (c *Connector) detectServer(ctx context.Context) Features {
 // guessFeatures knows the servers that the bridge is tested with. Of an unknown one nothing is expected but that it
 // pushes messages and state: whatever comes twice then is recognized.
 func guessFeatures(software, version string) Features {
-	synapse := software == softwareSynapse
+	synapse := software == Synapse
 	return Features{
 		Software:   software,
 		Version:    version,
@@ -69,45 +55,9 @@ func guessFeatures(software, version string) Features {
 	}
 }
 
-// serverVersion asks the federation interface, which most servers offer to clients too. Where it is turned off, the
-// header of the answer tells for Synapse, and a path of its own for Dendrite.
-func (c *Connector) serverVersion(ctx context.Context) (software, version string) {
-	ctx, cancel := context.WithTimeout(ctx, serverVersionTimeout)
-	defer cancel()
-	response, err := c.get(ctx, "/_matrix/federation/v1/version")
-	if err != nil {
-		return "", ""
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Server struct {
-			Name    string `json:"name"`
-			Version string `json:"version"`
-		} `json:"server"`
-	}
-	if response.StatusCode == http.StatusOK &&
-		json.NewDecoder(io.LimitReader(response.Body, maxVersionAnswer)).Decode(&answer) == nil && answer.Server.Name != "" {
-		return answer.Server.Name, answer.Server.Version
-	}
-	if software, version, _ = strings.Cut(response.Header.Get("Server"), "/"); software == softwareSynapse {
-		return software, version
-	}
-	if up, err := c.get(ctx, "/_dendrite/monitor/up"); err == nil {
-		defer up.Body.Close()
-		if up.StatusCode == http.StatusOK {
-			return softwareDendrite, ""
-		}
-	}
-	return "", ""
-}
-
 // get asks the homeserver for a path that needs no token.
 func (c *Connector) get(ctx context.Context, path string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.Config.Homeserver.Address, "/")+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return c.AS.HTTPClient.Do(request)
+	return getURL(ctx, c.AS.HTTPClient, strings.TrimSuffix(c.Config.Homeserver.Address, "/")+path)
 }
 
 // atLeast compares the first two numbers of a version such as "1.121.0rc1".

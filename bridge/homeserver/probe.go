@@ -58,7 +58,7 @@ func (p *probe) matches(evt *event.Event) bool {
 // experimental flags are set. So the bot sends itself one and waits. A yes is remembered, because after a long absence
 // Synapse may wait minutes before it sends anything at all.
 func (c *Connector) detectToDevice(ctx context.Context) error {
-	if c.features.Software == softwareDendrite {
+	if c.features.Software == Dendrite {
 		return nil
 	}
 	signature := fmt.Sprintf("%s %s %s", c.features.Software, c.features.Version, c.crypto.bot.client.DeviceID)
