@@ -40,10 +40,10 @@ npm:
 build: tools ## Build the bridge: build/bin/postern
 	go build -tags $(TAGS) -o build/bin/postern ./cmd/postern
 
-.PHONY: config
-config: tools ## Write config.example.yaml from the program
-	go run -tags $(TAGS) ./cmd/postern config > config.example.yaml.new
-	mv config.example.yaml.new config.example.yaml
+.PHONY: docs
+docs: build ## Write config.example.yaml and docs/configuration-reference.md from the program
+	build/bin/postern config > config.example.yaml
+	build/bin/postern config --markdown > docs/configuration-reference.md
 
 # Synapse, with exactly the versions in testbed/synapse/requirements.txt.
 build/synapse: testbed/synapse/requirements.txt | python

@@ -14,8 +14,10 @@ type key struct {
 }
 
 // variable is the environment variable that sets the key: POSTERN_PUBLIC_S3_BUCKET for public.s3.bucket.
-func (k key) variable() string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
+func (k key) variable() string { return variableOf(k.path) }
+
+func variableOf(path string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
 
 // keys returns every key of the config, in the order of the fields.

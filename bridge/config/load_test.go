@@ -42,7 +42,7 @@ func TestExampleInTheRootIsTheEmbeddedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(file) != config.Example() {
-		t.Error("config.example.yaml differs from bridge/config/example.yaml; run `make config`")
+		t.Error("config.example.yaml differs from bridge/config/example.yaml; run `make docs`")
 	}
 }
 

@@ -10,15 +10,21 @@ import (
 )
 
 func newConfig() *cobra.Command {
+	var markdown bool
 	command := &cobra.Command{
 		Use:   "config",
 		Short: "Print the commented example config",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			_, err := fmt.Fprint(command.OutOrStdout(), config.Example())
+			text := config.Example()
+			if markdown {
+				text = config.Reference()
+			}
+			_, err := fmt.Fprint(command.OutOrStdout(), text)
 			return err
 		},
 	}
+	command.Flags().BoolVar(&markdown, "markdown", false, "print all keys as a document instead, with types and environment variables")
 	var path string
 	check := &cobra.Command{
 		Use:   "check",
