@@ -97,6 +97,12 @@ func (c *Config) CheckRegistration(path string) error {
 	case len(found.Namespaces.UserIDs) != 2 || found.Namespaces.UserIDs[0] != expected.Namespaces.UserIDs[0] ||
 		found.Namespaces.UserIDs[1] != expected.Namespaces.UserIDs[1]:
 		return &RegistrationError{"users namespace"}
+	case !found.EphemeralEvents && !found.SoruEphemeralEvents:
+		return &RegistrationError{"receive_ephemeral"}
+	case !found.MSC3202:
+		return &RegistrationError{"org.matrix.msc3202"}
+	case !found.MSC4190:
+		return &RegistrationError{"io.element.msc4190"}
 	}
 	return nil
 }

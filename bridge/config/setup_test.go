@@ -145,11 +145,14 @@ func TestRegistrationThatDisagreesIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, change := range map[string]func(*appservice.Registration){
-		"id":              func(r *appservice.Registration) { r.ID = "other" },
-		"url":             func(r *appservice.Registration) { r.URL = "http://other" },
-		"as_token":        func(r *appservice.Registration) { r.AppToken = "other" },
-		"hs_token":        func(r *appservice.Registration) { r.ServerToken = "other" },
-		"users namespace": func(r *appservice.Registration) { r.Namespaces.UserIDs[1].Exclusive = false },
+		"id":                 func(r *appservice.Registration) { r.ID = "other" },
+		"url":                func(r *appservice.Registration) { r.URL = "http://other" },
+		"as_token":           func(r *appservice.Registration) { r.AppToken = "other" },
+		"hs_token":           func(r *appservice.Registration) { r.ServerToken = "other" },
+		"users namespace":    func(r *appservice.Registration) { r.Namespaces.UserIDs[1].Exclusive = false },
+		"receive_ephemeral":  func(r *appservice.Registration) { r.EphemeralEvents, r.SoruEphemeralEvents = false, false },
+		"org.matrix.msc3202": func(r *appservice.Registration) { r.MSC3202 = false },
+		"io.element.msc4190": func(r *appservice.Registration) { r.MSC4190 = false },
 	} {
 		registration := cfg.Registration("sender")
 		change(registration)

@@ -98,3 +98,11 @@ func databaseRemedy(kind config.DatabaseType, err error) string {
 		return "Run this as the bridge's user, such as with sudo -u postern. If it is the bridge's user: give it the file and its folder, with chown."
 	}
 }
+
+// fileCause is causeOf for what was read from a file and parsed.
+func fileCause(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "this user may not read it"
+	}
+	return "it is damaged, or something else"
+}

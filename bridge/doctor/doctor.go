@@ -9,6 +9,8 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -73,8 +75,9 @@ type Options struct {
 	// Database is for who has it open already, such as the bridge itself: Examine reads from it and leaves it open. If it is nil, the
 	// database of the config is opened and closed.
 	Database *dbutil.Database
-	// Now is the clock, time.Now if it is nil.
-	Now func() time.Time
+	// Now is the clock, time.Now if it is nil. Roots are the authorities that certificates are checked with, the system's if it is nil.
+	Now   func() time.Time
+	Roots *x509.CertPool
 }
 
 const (
@@ -87,7 +90,9 @@ const (
 // examination is one call of Examine. Its parts run side by side and only read it.
 type examination struct {
 	Options
-	store store
+	client *http.Client
+	store  store
+	bridge bridgeState
 }
 
 // Examine looks at everything and returns what it found, in a fixed order. It takes as long as the slowest server that it asks, and
@@ -99,10 +104,14 @@ func Examine(ctx context.Context, options Options) []Finding {
 	if e.Now == nil {
 		e.Now = time.Now
 	}
+	e.client = e.newClient()
 	// What is in the database and whether the bridge runs decide how the rest is looked at.
-	findings := slices.Concat([]Finding{fine(checkConfig, "The config is valid.")}, e.openDatabase(ctx))
+	findings := append([]Finding{fine(checkConfig, "The config is valid.")}, e.openDatabase(ctx)...)
 	defer e.closeDatabase()
-	parts := []func(context.Context) []Finding{}
+	findings = append(findings, e.findBridge(ctx))
+	parts := []func(context.Context) []Finding{
+		e.registration, e.homeserver,
+	}
 	results := make([][]Finding, len(parts))
 	var running sync.WaitGroup
 	for i, part := range parts {

@@ -80,7 +80,6 @@ func CausedTransactionID(cause string, extra *bridgev2.MatrixSendExtra) string {
 
 var (
 	AtLeast              = atLeast
-	GuessFeatures        = guessFeatures
 	ExplainUndecryptable = explainUndecryptable
 	MayHeal              = mayHeal
 	ErrNoSession         = errNoSession

@@ -3,7 +3,6 @@ package homeserver
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -31,19 +30,28 @@ func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Re
 // detectServer asks what the homeserver is and guesses from that what it can do. What matters is tried out later: see
 // megolm.Init.
 func (c *Connector) detectServer(ctx context.Context) Features {
-	software, version := identifySoftware(ctx, c.get)
-	features := guessFeatures(software, version)
+	software, version := Software(ctx, c.AS.HTTPClient, c.Config.Homeserver.Address)
+	features := GuessFeatures(software, version)
 	if software == "" {
 		zerolog.Ctx(ctx).Warn().Msg("The homeserver does not tell what it is")
-	} else if software == Synapse && !atLeast(version, 1, 100) {
+	} else if software == Synapse && features.TooOld() {
 		zerolog.Ctx(ctx).Warn().Str("version", version).Msg("Synapse is older than 1.100, which is the oldest that the bridge is made for")
 	}
 	return features
 }
 
-// guessFeatures knows the servers that the bridge is tested with. Of an unknown one nothing is expected but that it
+// oldest are the first two numbers of the versions that the bridge is made for.
+var oldest = map[string]struct{ major, minor int }{Synapse: {1, 100}, Dendrite: {0, 15}}
+
+// TooOld tells whether the server is of a version from before those that the bridge is made for. Unknown servers and versions are not.
+func (f Features) TooOld() bool {
+	first, known := oldest[f.Software]
+	return known && f.Version != "" && !atLeast(f.Version, first.major, first.minor)
+}
+
+// GuessFeatures knows the servers that the bridge is tested with. Of an unknown one nothing is expected but that it
 // pushes messages and state: whatever comes twice then is recognized.
-func guessFeatures(software, version string) Features {
+func GuessFeatures(software, version string) Features {
 	synapse := software == Synapse
 	return Features{
 		Software:   software,
@@ -53,11 +61,6 @@ func guessFeatures(software, version string) Features {
 		Redactions: synapse,
 		Invites:    synapse,
 	}
-}
-
-// get asks the homeserver for a path that needs no token.
-func (c *Connector) get(ctx context.Context, path string) (*http.Response, error) {
-	return getURL(ctx, c.AS.HTTPClient, strings.TrimSuffix(c.Config.Homeserver.Address, "/")+path)
 }
 
 // atLeast compares the first two numbers of a version such as "1.121.0rc1".

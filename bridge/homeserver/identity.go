@@ -47,9 +47,7 @@ type getter func(ctx context.Context, path string) (*http.Response, error)
 // Identify asks the homeserver at an address who it is. It fails if none answers; what the server does not tell stays empty. Each of its
 // four questions takes ten seconds at most.
 func Identify(ctx context.Context, client *http.Client, address string) (Identity, error) {
-	get := func(ctx context.Context, path string) (*http.Response, error) {
-		return getURL(ctx, client, strings.TrimSuffix(address, "/")+path)
-	}
+	get := getterOf(client, address)
 	var versions struct {
 		Versions []string `json:"versions"`
 	}
@@ -59,7 +57,7 @@ func Identify(ctx context.Context, client *http.Client, address string) (Identit
 		return Identity{}, fmt.Errorf("%w (status %d)", ErrNotMatrix, status)
 	}
 	var identity Identity
-	identity.Software, identity.Version = identifySoftware(ctx, get)
+	identity.Software, identity.Version = askSoftware(ctx, get)
 	var keys struct {
 		Name string `json:"server_name"`
 	}
@@ -69,9 +67,15 @@ func Identify(ctx context.Context, client *http.Client, address string) (Identit
 	return identity, nil
 }
 
-// identifySoftware asks the federation interface, which most servers offer to clients too. Where it is turned off, the header of the
+// Software asks the homeserver at an address what it runs, "" if it does not tell: printable, of at most 64 characters, after at most ten
+// seconds.
+func Software(ctx context.Context, client *http.Client, address string) (software, version string) {
+	return askSoftware(ctx, getterOf(client, address))
+}
+
+// askSoftware asks the federation interface, which most servers offer to clients too. Where it is turned off, the header of the
 // answer tells for Synapse, and a path of its own for Dendrite.
-func identifySoftware(ctx context.Context, get getter) (software, version string) {
+func askSoftware(ctx context.Context, get getter) (software, version string) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
 	response, err := get(ctx, "/_matrix/federation/v1/version")
@@ -102,9 +106,7 @@ func identifySoftware(ctx context.Context, get getter) (software, version string
 
 // WellKnown asks a domain where its homeserver is. It fails if the domain does not tell; the address was not tried.
 func WellKnown(ctx context.Context, client *http.Client, domain string) (address string, err error) {
-	get := func(ctx context.Context, path string) (*http.Response, error) {
-		return getURL(ctx, client, "https://"+domain+path)
-	}
+	get := getterOf(client, "https://"+domain)
 	var answer struct {
 		Homeserver struct {
 			BaseURL string `json:"base_url"`
@@ -126,10 +128,8 @@ func WellKnown(ctx context.Context, client *http.Client, domain string) (address
 // Warning says what speaks against running the bridge with this homeserver, "" if nothing does.
 func (i Identity) Warning() string {
 	switch {
-	case i.Software == Synapse && !atLeast(i.Version, 1, 100):
-		return fmt.Sprintf("Synapse %s is too old: the bridge is made for 1.100 and newer. Update it first.", i.Version)
-	case i.Software == Dendrite && i.Version != "" && !atLeast(i.Version, 0, 15):
-		return fmt.Sprintf("Dendrite %s is too old: the bridge is made for 0.15.2. Update it first.", i.Version)
+	case GuessFeatures(i.Software, i.Version).TooOld():
+		return fmt.Sprintf("%s %s is too old: the bridge is made for Synapse from 1.100 and Dendrite from 0.15 on. Update it first.", i.Software, i.Version)
 	case i.Software == "":
 		return "The homeserver does not tell what it is. The bridge is made for Synapse and Dendrite."
 	case i.Software != Synapse && i.Software != Dendrite:
@@ -157,12 +157,15 @@ func decodeIdentity(body io.Reader, into any) error {
 	return json.NewDecoder(io.LimitReader(body, maxIdentityAnswer)).Decode(into)
 }
 
-func getURL(ctx context.Context, client *http.Client, address string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
+// getterOf asks without a token.
+func getterOf(client *http.Client, address string) getter {
+	return func(ctx context.Context, path string) (*http.Response, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		return client.Do(request)
 	}
-	return client.Do(request)
 }
 
 // printable takes out of a text what could change how a terminal shows it, and bounds it.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,7 @@ func (c *Connector) detectToDevice(ctx context.Context) error {
 	if c.features.Software == Dendrite {
 		return nil
 	}
-	signature := fmt.Sprintf("%s %s %s", c.features.Software, c.features.Version, c.crypto.bot.client.DeviceID)
+	signature := probedServer(c.features) + c.crypto.bot.client.DeviceID.String()
 	known, err := c.options.KV.Get(ctx, probeKey)
 	if err != nil {
 		return fmt.Errorf("failed to load what is known of the homeserver: %w", err)
@@ -92,4 +93,14 @@ func (c *Connector) detectToDevice(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// probedServer begins what is remembered of a probe; the bot's device follows.
+func probedServer(f Features) string { return f.Software + " " + f.Version + " " }
+
+// ToDeviceProven tells whether a bridge with these values found that this server sends to-device messages in transactions. No may also
+// mean that no bridge tried yet.
+func ToDeviceProven(ctx context.Context, kv KV, server Features) (bool, error) {
+	known, err := kv.Get(ctx, probeKey)
+	return strings.HasPrefix(string(known), probedServer(server)), err
 }
