@@ -8,6 +8,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"postern/bridge/config"
+	"postern/provider"
 )
 
 // Status is how bad a finding is.
@@ -47,6 +49,11 @@ type Finding struct {
 	Text string `json:"text"`
 	// Remedy says what to do, "" if there is nothing to do.
 	Remedy string `json:"remedy,omitempty"`
+}
+
+// subjects are all of them, in the order in which they are shown: what others depend on comes first.
+var subjects = []string{
+	"config", "files", "disk", "secret", "database", "bridge", "registration", "homeserver", "keys", "public", "media", "gatekeeper", "users", "programs",
 }
 
 // Subject is the first part of the check's name. Findings come ordered by subject.
@@ -78,6 +85,8 @@ type Options struct {
 	// Now is the clock, time.Now if it is nil. Roots are the authorities that certificates are checked with, the system's if it is nil.
 	Now   func() time.Time
 	Roots *x509.CertPool
+
+	look *look // the machine if it is nil
 }
 
 const (
@@ -93,6 +102,7 @@ type examination struct {
 	client *http.Client
 	store  store
 	bridge bridgeState
+	keys   []provider.StoredKey
 }
 
 // Examine looks at everything and returns what it found, in a fixed order. It takes as long as the slowest server that it asks, and
@@ -104,13 +114,17 @@ func Examine(ctx context.Context, options Options) []Finding {
 	if e.Now == nil {
 		e.Now = time.Now
 	}
+	if e.look == nil {
+		e.look = &machine
+	}
 	e.client = e.newClient()
 	// What is in the database and whether the bridge runs decide how the rest is looked at.
 	findings := append([]Finding{fine(checkConfig, "The config is valid.")}, e.openDatabase(ctx)...)
 	defer e.closeDatabase()
+	findings = append(findings, e.signingKeys(ctx)...)
 	findings = append(findings, e.findBridge(ctx))
 	parts := []func(context.Context) []Finding{
-		e.registration, e.homeserver,
+		e.files, e.disks, e.registration, e.homeserver, e.publicAddress, e.gatekeepers, e.users, e.programs,
 	}
 	results := make([][]Finding, len(parts))
 	var running sync.WaitGroup
@@ -118,7 +132,11 @@ func Examine(ctx context.Context, options Options) []Finding {
 		running.Go(func() { results[i] = part(ctx) })
 	}
 	running.Wait()
-	return append(findings, slices.Concat(results...)...)
+	findings = append(findings, slices.Concat(results...)...)
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Compare(slices.Index(subjects, a.Subject()), slices.Index(subjects, b.Subject()))
+	})
+	return findings
 }
 
 func fine(check, text string) Finding { return Finding{Check: check, Status: OK, Text: text} }
