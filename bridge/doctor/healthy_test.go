@@ -1,0 +1,16 @@
+package doctor_test
+
+import (
+	"testing"
+
+	"postern/bridge/doctor"
+)
+
+func TestAHealthyInstallationHasNothingWrong(t *testing.T) {
+	i := install(t)
+	for _, finding := range i.examine() {
+		if finding.Status != doctor.OK && finding.Check != "programs.ffmpeg" {
+			t.Errorf("%+v", finding)
+		}
+	}
+}

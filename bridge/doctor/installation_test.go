@@ -1,0 +1,262 @@
+package doctor_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+
+	"postern/bridge/config"
+	"postern/bridge/doctor"
+	"postern/database"
+	"postern/provider"
+)
+
+const pushKeys = `{"keys": [{"kty": "RSA", "kid": "a", "alg": "RS256", "use": "sig", "e": "AQAB", "n": "ALwlbg"}]}`
+
+// installation is a bridge with all that it needs around it. Everything is on real sockets; the homeserver, the bridge's listener and the
+// gatekeeper are played, the partner server, the database and the files are real.
+type installation struct {
+	t          *testing.T
+	dir        string
+	cfg        *config.Config
+	homeserver *fakeHomeserver
+	// hsToken is what the running bridge takes, ready whether it has started.
+	bridge  *httptest.Server
+	hsToken string
+	ready   bool
+	// public is the reverse proxy, partner the partner server behind it, in front what the proxy does itself.
+	public            *httptest.Server
+	partner           http.Handler
+	inFront           http.HandlerFunc
+	certify           *tls.Certificate
+	gatekeeper        *httptest.Server
+	gatekeeperAnswers map[string]http.HandlerFunc
+	db                *database.Database
+	raw               *dbutil.Database
+	authority         *authority
+	options           doctor.Options
+	machine           doctor.Machine
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	i := &installation{
+		t: t, dir: t.TempDir(), homeserver: newFakeHomeserver(t), ready: true, authority: newAuthority(t),
+		gatekeeperAnswers: map[string]http.HandlerFunc{"/keys": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(pushKeys)) }},
+		machine:           doctor.Machine{Free: 100 << 30, Write: time.Millisecond, OpenFiles: 1024},
+	}
+	i.bridge = httptest.NewServer(http.HandlerFunc(i.serveBridge))
+	t.Cleanup(i.bridge.Close)
+	i.public = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if i.inFront != nil {
+			i.inFront(w, r)
+			return
+		}
+		i.partner.ServeHTTP(w, r)
+	}))
+	i.certify = i.authority.certify(t, time.Now().AddDate(0, 2, 0), "127.0.0.1")
+	i.public.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return i.certify, nil }}
+	i.public.Config.ErrorLog = quiet
+	i.public.StartTLS()
+	t.Cleanup(i.public.Close)
+	i.gatekeeper = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answer := i.gatekeeperAnswers[r.URL.Path]; answer != nil {
+			answer(w, r)
+		}
+	}))
+	i.gatekeeper.Config.ErrorLog = quiet
+	t.Cleanup(i.gatekeeper.Close)
+	i.configure()
+	i.openDatabase()
+	i.options = doctor.Options{Config: i.cfg, ConfigFile: filepath.Join(i.dir, config.ConfigFile), Roots: i.authority.roots(i.gatekeeper.Certificate())}
+	return i
+}
+
+func (i *installation) configure() {
+	base := i.gatekeeper.URL
+	paths, err := config.Setup{
+		HomeserverAddress: i.homeserver.server.URL, HomeserverDomain: "example.org",
+		Listen: strings.TrimPrefix(i.bridge.URL, "http://"), PublicURL: i.public.URL, PublicListen: closedPort(i.t), AdminListen: closedPort(i.t),
+		Gatekeepers: []config.Gatekeeper{{
+			ID: "wa", Name: "WhatsApp", Product: "whatsapp", Integrator: 1, EnlistURL: base + "/enlist", ChatURL: strings.Replace(base, "http", "ws", 1) + "/chat",
+			MediaURL: base, RootKey: strings.Repeat("01", 32), Audience: base, ProtocolVersion: "1.0.3", PushIssuer: "WHATSAPP", PushKeysURL: base + "/keys",
+		}},
+	}.Write(i.dir, false)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if i.cfg, err = config.Load(paths[0], noEnvironment); err != nil {
+		i.t.Fatal(err)
+	}
+	i.hsToken = i.cfg.Appservice.HSToken
+	h := i.homeserver
+	h.url, h.asToken, h.hsToken, h.id = i.cfg.Appservice.Address, i.cfg.Appservice.ASToken, i.hsToken, i.cfg.Appservice.ID
+	h.puppetToken = i.cfg.DoublePuppet.ASToken
+}
+
+// openDatabase makes the database and the key, and a file that a user sent.
+func (i *installation) openDatabase() {
+	ctx := context.Background()
+	var err error
+	if i.raw, err = database.Open(ctx, string(i.cfg.Database.Type), i.cfg.Database.URI, zerolog.Nop()); err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() { _ = i.raw.Close() })
+	key, err := database.LoadSecretKey(ctx, i.raw, database.SecretKeySource{File: i.cfg.SecretKeyFile, Create: true})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.db = database.New(i.raw, key, zerolog.Nop())
+	if err = i.db.Upgrade(ctx); err != nil {
+		i.t.Fatal(err)
+	}
+	if err = i.db.KV().Set(ctx, "matrix.to_device_probe", []byte("Synapse 1.150.0 DEVICE")); err != nil {
+		i.t.Fatal(err)
+	}
+	store, err := provider.NewDirStore(i.cfg.Public.MediaDir)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	partner, err := provider.New(ctx, provider.Options{
+		Issuer: i.cfg.Public.URL, Domain: "example.org", Audiences: []provider.Audience{{Name: "wa", Integrator: 1}}, Keys: i.db.ProviderKeys(),
+		Pushers: []provider.Pusher{{Gatekeeper: "wa", Issuer: "WHATSAPP", KeysURL: i.gatekeeper.URL + "/keys"}},
+		Wake:    func(context.Context, string, string) {}, Media: store, MaxMedia: 1 << 20, MediaKey: [32]byte{1}, Log: zerolog.Nop(),
+	})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.partner = partner.Handler()
+	writer, err := store.Create(ctx, provider.MediaReference{1})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if _, err = writer.Write([]byte("encrypted")); err == nil {
+		err = writer.Commit()
+	}
+	if err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// serveBridge answers as the bridge's listener for the homeserver.
+func (i *installation) serveBridge(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/_matrix/mau/ready":
+		if !i.ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	case r.Header.Get("Authorization") != "Bearer "+i.hsToken:
+		refuse(w, http.StatusForbidden, "M_UNKNOWN_TOKEN", "")
+	case r.URL.Path == "/_matrix/app/v1/ping":
+		_, _ = w.Write([]byte("{}"))
+	default:
+		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "")
+	}
+}
+
+func (i *installation) examine() []doctor.Finding {
+	i.t.Helper()
+	return doctor.Examine(context.Background(), i.machine.On(i.options))
+}
+
+// must is for what tests prepare.
+func (i *installation) must(err error) {
+	i.t.Helper()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *installation) exec(query string, args ...any) {
+	i.t.Helper()
+	_, err := i.raw.Exec(context.Background(), query, args...)
+	i.must(err)
+}
+
+// edit changes a file of the installation.
+func (i *installation) edit(name string, replacements ...string) {
+	i.t.Helper()
+	path := filepath.Join(i.dir, name)
+	text, err := os.ReadFile(path)
+	i.must(err)
+	i.must(os.WriteFile(path, []byte(strings.NewReplacer(replacements...).Replace(string(text))), 0o600))
+}
+
+// closedPort is where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// authority signs certificates.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority{certificate, key}
+}
+
+// certify makes a certificate for an address.
+func (a *authority) certify(t *testing.T, until time.Time, address string) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotBefore: time.Now().AddDate(0, -3, 0), NotAfter: until, IPAddresses: []net.IP{net.ParseIP(address)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func (a *authority) roots(more ...*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, certificate := range append(more, a.certificate) {
+		pool.AddCert(certificate)
+	}
+	return pool
+}

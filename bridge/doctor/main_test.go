@@ -1,0 +1,19 @@
+package doctor_test
+
+import (
+	"io"
+	"log"
+	"os"
+	"testing"
+
+	"postern/database/pgtest"
+)
+
+// quiet is for servers whose clients break connections off, as they are meant to.
+var quiet = log.New(io.Discard, "", 0)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
