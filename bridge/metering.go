@@ -93,7 +93,7 @@ func (c *Client) countUnsent(err error) {
 
 // states of connections for metrics.
 const (
-	connectionUp        = "connected"
+	connectionUp        = metrics.StateConnected
 	connectionTrying    = "connecting"
 	connectionResting   = "resting" // on demand, and not needed now
 	connectionSuspended = "suspended"

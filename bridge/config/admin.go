@@ -12,6 +12,9 @@ func (c *Config) checkAdmin(check *checker) {
 	if room := c.AdminRoom; room != "" && (len(room) > 255 || !roomShape.MatchString(room)) {
 		check.add("admin_room", "is not a room", "write its id, such as !abc:"+c.Homeserver.Domain+", or an alias, which begins with #")
 	}
+	if c.Admin.URL != "" {
+		check.host("admin.url", c.Admin.URL, "https", "http")
+	}
 	check.between("audit_days", c.AuditDays, 0, 3650)
 	for _, limit := range []struct {
 		key   string

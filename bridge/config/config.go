@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -217,10 +218,26 @@ type Provisioning struct {
 	SharedSecret string `yaml:"shared_secret"`
 }
 
-// Admin is the listener for health and metrics.
+// Admin is the listener for health, metrics and the admin page.
 type Admin struct {
 	// Listen is empty to turn it off.
 	Listen string `yaml:"listen"`
+	// URL is what PageURL returns; empty for the usual.
+	URL string `yaml:"url"`
+}
+
+// PageURL is where admins reach the admin page, without a slash at the end; "" if it is turned off.
+func (a Admin) PageURL() string {
+	host, port, err := net.SplitHostPort(a.Listen)
+	switch {
+	case err != nil:
+		return "" // nothing listens
+	case a.URL != "":
+		return strings.TrimRight(a.URL, "/")
+	case host == "", net.ParseIP(host).IsUnspecified():
+		host = "localhost" // it listens on all addresses
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // Limits bound what others can make the bridge do.

@@ -67,6 +67,7 @@ type Metrics struct {
 	homeserverSeconds  prometheus.Histogram
 	querySeconds       *prometheus.HistogramVec
 	queryErrors        prometheus.Counter
+	state              *stateCollector // nil without State
 }
 
 // New makes the counters of one daemon. Series that must be there before something happens, so that alerts see the first, are.
@@ -109,7 +110,8 @@ func New(options Options) *Metrics {
 		m.registry.MustRegister(collectors.NewDBStatsCollector(options.Database, namespace))
 	}
 	if options.State != nil {
-		m.registry.MustRegister(newStateCollector(options.State, m.gatekeeper))
+		m.state = newStateCollector(options.State, m.gatekeeper)
+		m.registry.MustRegister(m.state)
 	}
 	m.begin()
 	return m
