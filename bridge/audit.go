@@ -30,6 +30,7 @@ const (
 	auditSuspend     auditKind = "suspend"
 	auditUnsuspend   auditKind = "unsuspend"
 	auditListing     auditKind = "list-users"
+	auditPageLogin   auditKind = "admin-page-login"
 )
 
 // commandLine is the actor of what an admin does with the program beside the daemon.

@@ -114,7 +114,7 @@ func asSentence(err error) string {
 
 func (d *Daemon) users(ce *commands.Event) {
 	search := strings.TrimSpace(ce.RawArgs)
-	users, err := listUsers(ce.Ctx, d.network.Database, search, maxUserLines+1)
+	users, err := listUsers(ce.Ctx, d.network.Database, search, 0, maxUserLines+1)
 	if err != nil {
 		ce.Log.Err(err).Msg("Failed to list users")
 		ce.Reply("%s", textBridgeProblem)
@@ -146,7 +146,7 @@ func (d *Daemon) usersExport(ce *commands.Event) {
 		return
 	}
 	search = strings.TrimSpace(search)
-	users, err := listUsers(ce.Ctx, d.network.Database, search, maxListedUsers)
+	users, err := listUsers(ce.Ctx, d.network.Database, search, 0, maxListedUsers)
 	var content bytes.Buffer
 	if err == nil {
 		err = write(&content, users)

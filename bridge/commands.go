@@ -17,6 +17,7 @@ func (d *Daemon) addCommands() {
 	processor.AddHandlers(d.blockCommands()...)
 	processor.AddHandlers(d.reportCommand())
 	processor.AddHandlers(
+		d.pageCommand(),
 		d.retryCommand(),
 		d.logoutCommand(),
 		d.eraseCommand(),

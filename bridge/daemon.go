@@ -13,11 +13,13 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 
+	"postern/bridge/adminpage"
 	"postern/bridge/config"
 	"postern/bridge/homeserver"
 	"postern/bridge/metrics"
 	"postern/bridge/preview"
 	"postern/bridge/transcode"
+	"postern/bridge/troubles"
 	"postern/database"
 	"postern/interop"
 	"postern/provider"
@@ -50,9 +52,17 @@ type Daemon struct {
 	bridge   *bridgev2.Bridge
 	metrics  *metrics.Metrics
 	ready    *readiness
+	version  string
+	page     *adminpage.Page // nil without an admin listener
+	history  *metrics.History
+	started  time.Time
+
+	// Recent is shown on the admin page, nil shows nothing. Set it before Run.
+	Recent *troubles.Recent
 }
 
-// New opens the database and puts the parts together. Nothing runs and nothing is sent before Run. version is for metrics.
+// New opens the database and puts the parts together. Nothing runs and nothing is sent before Run. version is for metrics and the
+// admin page.
 func New(ctx context.Context, cfg *config.Config, version string, log zerolog.Logger) (*Daemon, error) {
 	return newDaemon(ctx, cfg, version, log, interop.SystemClock())
 }
@@ -64,7 +74,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, version string, log zero
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, log: logOf(log, cfg.Logging, config.ComponentBridge), root: log, clock: clock, raw: raw}
+	d := &Daemon{cfg: cfg, log: logOf(log, cfg.Logging, config.ComponentBridge), root: log, clock: clock, raw: raw, version: version, started: time.Now()}
 	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
 	raw.Log = newMeteredQueries(databaseLog.With().Str("db_section", "main").Logger(), d.metrics)
@@ -161,6 +171,8 @@ func (d *Daemon) build(ctx context.Context) error {
 	d.addCommands()
 	d.bridge.Commands = newCommandQueue(d.bridge.Commands)
 	d.ready = newReadiness(d.cfg.Homeserver.Address, d.raw, d.network)
+	d.history = metrics.NewHistory(d.metrics, time.Now())
+	d.page = d.newAdminPage()
 	return nil
 }
 
@@ -240,6 +252,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		}
 	})
 	if adminListener != nil {
+		public.Go(func() { d.history.Run(publicCtx) })
 		public.Go(func() {
 			if err := d.adminServer().Serve(publicCtx, adminListener); err != nil {
 				fail(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/bridge/config"
+	"postern/bridge/troubles"
 )
 
 // Fields of the log that name a message. Lines with both an event's id and a message's join the two sides; `postern trace` goes by
@@ -27,8 +28,8 @@ const (
 // textTime is how the time is written in the format for people, to the millisecond, since steps of a message are that close.
 const textTime = "2006-01-02T15:04:05.000Z07:00"
 
-// NewLogger makes the daemon's logger. Close the returned closer when nothing logs any more.
-func NewLogger(cfg config.Logging) (zerolog.Logger, io.Closer, error) {
+// NewLogger makes the daemon's logger. What it writes goes to recent, too. Close the returned closer when nothing logs any more.
+func NewLogger(cfg config.Logging, recent *troubles.Recent) (zerolog.Logger, io.Closer, error) {
 	level, err := zerolog.ParseLevel(cfg.Level)
 	if err != nil {
 		return zerolog.Nop(), nil, fmt.Errorf("unknown log level: %w", err)
@@ -47,7 +48,7 @@ func NewLogger(cfg config.Logging) (zerolog.Logger, io.Closer, error) {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: textTime, NoColor: cfg.File != "" || !isTerminal(os.Stderr)}
 		zerolog.TimeFieldFormat = time.RFC3339Nano
 	}
-	return zerolog.New(out).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
+	return zerolog.New(zerolog.MultiLevelWriter(out, recent)).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
 }
 
 // logOf makes the logger of a component, with the level that the config has for it.

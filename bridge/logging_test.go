@@ -7,17 +7,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog/hlog"
 	"go.mau.fi/util/requestlog"
 
 	"postern/bridge"
 	"postern/bridge/config"
+	"postern/bridge/troubles"
 )
 
 func TestLogHoldsNothingThatUsersWrote(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
-	log, closer, err := bridge.NewLogger(config.Logging{Level: "trace", Format: "json", File: file})
+	log, closer, err := bridge.NewLogger(config.Logging{Level: "trace", Format: "json", File: file}, troubles.NewRecent(time.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func TestLogHoldsNothingThatUsersWrote(t *testing.T) {
 func TestComponentsHaveLevelsOfTheirOwn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	cfg := config.Logging{Level: "info", Format: "json", File: file, Levels: map[string]string{"interop": "debug", "homeserver": "error"}}
-	log, closer, err := bridge.NewLogger(cfg)
+	log, closer, err := bridge.NewLogger(cfg, troubles.NewRecent(time.Now))
 	if err != nil {
 		t.Fatal(err)
 	}

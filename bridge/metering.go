@@ -99,6 +99,12 @@ const (
 	connectionSuspended = "suspended"
 )
 
+var connectionStates = []string{connectionUp, connectionTrying, connectionResting, connectionSuspended}
+
+func pairOf(gatekeeper, state string) metrics.Pair {
+	return metrics.Pair{Gatekeeper: gatekeeper, State: state}
+}
+
 // state is a metrics.StateFunc.
 func (n *Network) state(ctx context.Context) (*metrics.State, error) {
 	state := &metrics.State{
@@ -107,8 +113,8 @@ func (n *Network) state(ctx context.Context) (*metrics.State, error) {
 	}
 	for _, entry := range n.Gatekeepers {
 		state.Outbox[entry.ID], state.Inbox[entry.ID] = metrics.Queue{}, 0
-		for _, connection := range []string{connectionUp, connectionTrying, connectionResting, connectionSuspended} {
-			state.Connections[metrics.Pair{Gatekeeper: entry.ID, State: connection}] = 0
+		for _, connection := range connectionStates {
+			state.Connections[pairOf(entry.ID, connection)] = 0
 		}
 	}
 	enlistments, err := n.enlistments.CountEnlistments(ctx)
@@ -121,7 +127,7 @@ func (n *Network) state(ctx context.Context) (*metrics.State, error) {
 	}
 	unloaded := make(map[string]int)
 	for _, count := range enlistments {
-		state.Enlistments[metrics.Pair{Gatekeeper: count.Gatekeeper, State: string(count.State)}] = count.Count
+		state.Enlistments[pairOf(count.Gatekeeper, string(count.State))] = count.Count
 		if count.State == "enlisted" {
 			unloaded[count.Gatekeeper] = count.Count
 		}
@@ -136,12 +142,12 @@ func (n *Network) state(ctx context.Context) (*metrics.State, error) {
 		}
 		gatekeeper := client.gatekeeper.ID
 		unloaded[gatekeeper]--
-		state.Connections[metrics.Pair{Gatekeeper: gatekeeper, State: client.connectionState()}]++
+		state.Connections[pairOf(gatekeeper, client.connectionState())]++
 		state.Inbox[gatekeeper] += client.interop.Waiting()
 	}
 	for _, entry := range n.Gatekeepers {
 		if rest := unloaded[entry.ID]; rest > 0 && entry.Idle > 0 { // nobody needed them since the start
-			state.Connections[metrics.Pair{Gatekeeper: entry.ID, State: connectionResting}] += rest
+			state.Connections[pairOf(entry.ID, connectionResting)] += rest
 		}
 	}
 	return state, nil

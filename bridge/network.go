@@ -115,6 +115,8 @@ type Network struct {
 	suspended suspended
 	// suspending is held while suspensions are followed.
 	suspending sync.Mutex
+	// pageLinks is held while a link to the admin page is redeemed.
+	pageLinks sync.Mutex
 	// ghosts is held while a contact's profile is changed: several users may chat with one contact.
 	ghosts   *exsync.KeyedMutex[networkid.UserID]
 	profiles profiles

@@ -22,7 +22,7 @@ var (
 // ListUsers returns the enlistments that match a search, see [database.Enlistments.Overview].
 func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []ListedUser, err error) {
 	err = beside(ctx, cfg, func(db *database.Database) error {
-		if users, err = listUsers(ctx, db, search, maxListedUsers); err != nil {
+		if users, err = listUsers(ctx, db, search, 0, maxListedUsers); err != nil {
 			return err
 		}
 		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(auditListing), Actor: commandLine, Subject: search})

@@ -37,15 +37,23 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 	if err != nil {
 		return nil, err
 	}
+	enlistments, err := markErased(ctx, db, user, commandLine)
+	for _, enlistment := range enlistments {
+		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
+	}
+	return gatekeepers, errors.Join(err, raw.Close())
+}
+
+// markErased is what an admin does to erase a user. A daemon that runs finds out soon. Errors: [ErrNotEnlisted].
+func markErased(ctx context.Context, db *database.Database, user id.UserID, actor string) ([]*database.Enlistment, error) {
 	enlistments, err := db.Enlistments().MarkAllLeaving(ctx, user.String())
 	if err == nil && len(enlistments) == 0 {
 		err = ErrNotEnlisted
 	}
 	for _, enlistment := range enlistments {
 		err = errors.Join(err, db.Audit().Append(ctx, database.AuditEntry{
-			Kind: string(auditLeave), Actor: commandLine, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
+			Kind: string(auditLeave), Actor: actor, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
 		}))
-		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
 	}
-	return gatekeepers, errors.Join(err, raw.Close())
+	return enlistments, err
 }

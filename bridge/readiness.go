@@ -82,7 +82,7 @@ func (d *Daemon) listenForAdmin() (net.Listener, error) {
 }
 
 func (d *Daemon) adminServer() *admin.Server {
-	return &admin.Server{Ready: d.ready.check, Metrics: d.metrics.Handler()}
+	return &admin.Server{Ready: d.ready.check, Metrics: d.metrics.Handler(), Page: d.page}
 }
 
 func (r *readiness) enter(next phase) { r.phase.Store(int32(next)) }

@@ -30,9 +30,9 @@ type ListedUser struct {
 // maxListedUsers bounds a list, which is made in memory.
 const maxListedUsers = 1_000_000
 
-// listUsers returns at most limit enlistments that match, see [database.Enlistments.Overview].
-func listUsers(ctx context.Context, db *database.Database, search string, limit int) ([]ListedUser, error) {
-	rows, err := db.Enlistments().Overview(ctx, search, limit)
+// listUsers returns at most limit enlistments that match after the first ones, see [database.Enlistments.Overview].
+func listUsers(ctx context.Context, db *database.Database, search string, offset, limit int) ([]ListedUser, error) {
+	rows, err := db.Enlistments().Overview(ctx, search, offset, limit)
 	if err != nil {
 		return nil, err
 	}

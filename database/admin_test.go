@@ -71,12 +71,18 @@ func TestAdminsFindEnlistments(t *testing.T) {
 			check(t, db.Enlistments().Create(ctx, row))
 		}
 		must(db.Suspensions().Add(ctx, database.Suspension{UserID: "@bob:example.org", Reason: "spam", At: time.Unix(1_800_000_000, 0)}))
+		if reason, suspended, err := db.Suspensions().Reason(ctx, "@bob:example.org"); reason != "spam" || !suspended || err != nil {
+			t.Errorf("got %q, %v, %v", reason, suspended, err)
+		}
+		if reason, suspended, err := db.Suspensions().Reason(ctx, "@alice_a:example.org"); reason != "" || suspended || err != nil {
+			t.Errorf("got %q, %v, %v", reason, suspended, err)
+		}
 		for search, want := range map[string]string{
 			"": "@alice_a @alicexa @bob", "ALICE": "@alice_a @alicexa", "alice_a": "@alice_a", "%": "", "messenger": "@alicexa",
 			"lapsed": "@alicexa", "suspended": "@bob", "example.org": "@alice_a @alicexa @bob", "nobody": "",
 		} {
 			var names []string
-			for _, found := range must(db.Enlistments().Overview(ctx, search, 10)) {
+			for _, found := range must(db.Enlistments().Overview(ctx, search, 0, 10)) {
 				name, _, _ := strings.Cut(found.UserID, ":")
 				names = append(names, name)
 				if suspended := found.Reason == "spam" && found.Suspended.Equal(time.Unix(1_800_000_000, 0)); suspended != (name == "@bob") {
@@ -87,8 +93,11 @@ func TestAdminsFindEnlistments(t *testing.T) {
 				t.Errorf("%q finds %q instead of %q", search, got, want)
 			}
 		}
-		if found := must(db.Enlistments().Overview(ctx, "", 2)); len(found) != 2 {
+		if found := must(db.Enlistments().Overview(ctx, "", 0, 2)); len(found) != 2 {
 			t.Errorf("%d found of 2 at most", len(found))
+		}
+		if found := must(db.Enlistments().Overview(ctx, "", 2, 2)); len(found) != 1 || found[0].UserID != "@bob:example.org" {
+			t.Errorf("after two there are %+v", found)
 		}
 	})
 }

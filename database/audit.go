@@ -127,6 +127,11 @@ func (a Audit) Page(ctx context.Context, after int64, since time.Time, limit int
 		selectAudit+"WHERE seq > $1 AND at >= $2 ORDER BY seq LIMIT $3", after, toUnix(since), limit)
 }
 
+// Newest returns the newest entries, newest first, at most limit.
+func (a Audit) Newest(ctx context.Context, limit int) ([]AuditEntry, error) {
+	return queryAll(ctx, a.core, "read the audit log", scanAudit, selectAudit+"ORDER BY seq DESC LIMIT $1", limit)
+}
+
 // OfUser returns the entries about a user or by them, oldest first; an empty list is not nil.
 func (a Audit) OfUser(ctx context.Context, userID string) ([]AuditEntry, error) {
 	all, err := queryAll(ctx, a.core, "read the audit log", scanAudit, selectAudit+"WHERE user_id = $1 OR actor = $1 ORDER BY seq", userID)

@@ -43,6 +43,9 @@ func TestTheAuditLogIsReadInOrder(t *testing.T) {
 		if page = must(audit.Page(ctx, 0, time.Time{}, 2)); len(page) != 2 || page[1].Seq != 2 {
 			t.Errorf("the first two are %+v", page)
 		}
+		if newest := must(audit.Newest(ctx, 2)); len(newest) != 2 || newest[0].Seq != 4 || newest[1].Seq != 3 {
+			t.Errorf("the newest two are %+v", newest)
+		}
 		if of := must(audit.OfUser(ctx, "@bob:example.org")); len(of) != 1 || of[0].Kind != "block" {
 			t.Errorf("of bob: %+v", of)
 		}

@@ -22,9 +22,9 @@ type Overview struct {
 	Reason    string
 }
 
-// Overview returns the enlistments that match, ordered by user, at most limit, with one query that opens no keys. What is searched
+// Overview returns the enlistments that match, ordered by user, at most limit after the first ones, with one query that opens no keys. What is searched
 // for is part of the Matrix ID, whatever its case, or a whole gatekeeper or state; "" is all. "suspended" finds who is.
-func (e Enlistments) Overview(ctx context.Context, search string, limit int) ([]Overview, error) {
+func (e Enlistments) Overview(ctx context.Context, search string, offset, limit int) ([]Overview, error) {
 	search = strings.ToLower(search)
 	return queryAll(ctx, e.core, "list enlistments", scanOverview, `
 		SELECT enlistment.user_id, gatekeeper, state, created, connected,
@@ -33,8 +33,8 @@ func (e Enlistments) Overview(ctx context.Context, search string, limit int) ([]
 		FROM postern_enlistment enlistment LEFT JOIN postern_suspension suspension ON suspension.user_id = enlistment.user_id
 		WHERE LOWER(enlistment.user_id) LIKE $1 ESCAPE '!' OR gatekeeper = $2 OR state = $2
 			OR (suspension.user_id IS NOT NULL AND $2 = 'suspended')
-		ORDER BY enlistment.user_id, created LIMIT $3`,
-		"%"+likeEscaper.Replace(search)+"%", search, limit)
+		ORDER BY enlistment.user_id, created, enlistment.account LIMIT $3 OFFSET $4`,
+		"%"+likeEscaper.Replace(search)+"%", search, limit, offset)
 }
 
 var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")

@@ -45,6 +45,16 @@ func (s Suspensions) changes(ctx context.Context, what, query string, args ...an
 	return rows > 0, err
 }
 
+// Reason is why a user is suspended. It returns false for one who is not.
+func (s Suspensions) Reason(ctx context.Context, userID string) (string, bool, error) {
+	found, err := queryAll(ctx, s.core, "look for a suspension", scanSuspension,
+		"SELECT user_id, reason, actor, at FROM postern_suspension WHERE user_id = $1", userID)
+	if err != nil || len(found) == 0 {
+		return "", false, err
+	}
+	return found[0].Reason, true, nil
+}
+
 // All returns all suspensions, with one query.
 func (s Suspensions) All(ctx context.Context) ([]Suspension, error) {
 	return queryAll(ctx, s.core, "list suspensions", scanSuspension, "SELECT user_id, reason, actor, at FROM postern_suspension ORDER BY user_id")

@@ -1,9 +1,11 @@
-// Package admin is the listener for those who run the bridge and for their programs: health and metrics. Nothing that it says names a
-// user, and it changes nothing, so it has no login; it is not meant for the internet all the same.
+// Package admin is the listener for those who run the bridge and for their programs: health, metrics and the admin page. What health and
+// metrics say names no user, and they change nothing, so they have no login; they are not meant for the internet all the same. The page
+// looks after itself.
 //
 //	GET /live     200 as long as the program runs
 //	GET /ready    200 if it does its work, else 503; with reasons, as JSON
 //	GET /metrics  for Prometheus
+//	/...          the admin page
 package admin
 
 import (
@@ -44,10 +46,12 @@ type Health struct {
 	Problems []Problem `json:"problems,omitempty"`
 }
 
-// Server is made of what it serves. Both must be set.
+// Server is made of what it serves. All must be set.
 type Server struct {
 	Ready   func(ctx context.Context) []Problem
 	Metrics http.Handler
+	// Page answers all that is none of the paths above.
+	Page http.Handler
 }
 
 // Handler answers requests.
@@ -63,6 +67,13 @@ func (s *Server) Handler() http.Handler {
 		answer(w, status, Health{Ready: len(problems) == 0, Problems: problems})
 	})
 	mux.Handle("GET "+MetricsPath, s.Metrics)
+	for _, path := range []string{LivePath, ReadyPath, MetricsPath} { // other methods are not for the page
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "This can only be read.", http.StatusMethodNotAllowed)
+		})
+	}
+	mux.Handle("/", s.Page)
 	return mux
 }
 

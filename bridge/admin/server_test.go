@@ -17,6 +17,7 @@ func TestHealthIsAskedOverTheListener(t *testing.T) {
 	server := &admin.Server{
 		Ready:   func(context.Context) []admin.Problem { return problems },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "numbers") }),
+		Page:    http.NotFoundHandler(),
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -60,8 +61,9 @@ func TestStatusIsForMachines(t *testing.T) {
 			return []admin.Problem{{Part: "database", Problem: "does not answer"}}
 		},
 		Metrics: http.NotFoundHandler(),
+		Page:    http.RedirectHandler("/login", http.StatusSeeOther),
 	}
-	for path, want := range map[string]int{"/live": 200, "/ready": 503, "/": 404, "/debug/pprof/": 404} {
+	for path, want := range map[string]int{"/live": 200, "/ready": 503, "/": 303, "/debug/pprof/": 303} {
 		answer := httptest.NewRecorder()
 		server.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
 		if answer.Code != want {

@@ -88,6 +88,8 @@ type Enlistment struct {
 	// Connected is when the user was last connected, Suspended since when they are suspended, zero for never.
 	Connected, Suspended time.Time
 	Blocked              int
+	// Connection is how the user is connected now, "" if nobody knows. It is only told of one user at a time.
+	Connection string
 }
 
 // User is one who may be enlisted or not.

@@ -227,6 +227,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"postgres without scheme", complete + "database:\n    type: postgres\n    uri: hunter2@host\n", nil, "database.uri is not a PostgreSQL address"},
 		{"one listener for both", replace("public:", "public:\n    listen: 127.0.0.1:29340"), nil, "c.yaml:8: public.listen is the same as appservice.listen"},
 		{"admin listener of another", complete + "admin:\n    listen: 127.0.0.1:29400\n", nil, "c.yaml:21: admin.listen is taken by another listener"},
+		{"admin page at a path", complete + "admin:\n    url: https://example.org/admin\n", nil, "c.yaml:21: admin.url has a path: write https:// or http://host"},
+		{"admin page without scheme", complete + "admin:\n    url: admin.example.org\n", nil, "c.yaml:21: admin.url is not a URL: write https:// or http://host"},
 		{"admin listener without port", complete + "admin:\n    listen: localhost\n", nil, "c.yaml:21: admin.listen is not an address to listen on"},
 		{"unknown log level", complete + "logging:\n    level: loud\n", nil, "c.yaml:21: logging.level is unknown"},
 		{"unknown component", complete + "logging:\n    levels:\n        interops: debug\n", nil, "c.yaml:22: logging.levels.interops has no component interops: write interop; the components are bridge, homeserver"},
@@ -327,6 +329,21 @@ func TestLevelsOfComponentsAreReadFromTheFileAndTheEnvironment(t *testing.T) {
 		}
 		if got := cfg.Logging.LevelOf(config.ComponentBridge); got != zerolog.WarnLevel {
 			t.Errorf("%q: a component without a level has %s", env, got)
+		}
+	}
+}
+
+func TestTheAdminPageHasAnAddress(t *testing.T) {
+	for want, admin := range map[string]config.Admin{
+		"":                          {URL: "https://admin.example.org"},
+		"https://admin.example.org": {Listen: "0.0.0.0:29350", URL: "https://admin.example.org/"},
+		"http://127.0.0.1:29350":    {Listen: "127.0.0.1:29350"},
+		"http://localhost:29350":    {Listen: "0.0.0.0:29350"},
+		"http://localhost:1":        {Listen: "[::]:1"},
+		"http://localhost:2":        {Listen: ":2"},
+	} {
+		if got := admin.PageURL(); got != want {
+			t.Errorf("%+v has %q, want %q", admin, got, want)
 		}
 	}
 }

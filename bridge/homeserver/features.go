@@ -27,6 +27,9 @@ type Features struct {
 
 func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions || !f.Invites }
 
+// Software is what the homeserver calls itself, "" if it does not tell. It is known once the connector has started.
+func (c *Connector) Software() (name, version string) { return c.features.Software, c.features.Version }
+
 // detectServer asks what the homeserver is and guesses from that what it can do. What matters is tried out later: see
 // megolm.Init.
 func (c *Connector) detectServer(ctx context.Context) Features {

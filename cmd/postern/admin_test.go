@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,19 @@ func TestAdminsSuspendAndTheAuditLogSaysSo(t *testing.T) {
 		if said, err := postern(t, append(args, "--config", path)...); err == nil {
 			t.Errorf("%q is no error: %s", args, said)
 		}
+	}
+}
+
+func TestALinkToTheAdminPageIsPrinted(t *testing.T) {
+	path, _ := installed(t)
+	said, err := postern(t, "admin", "page", "--config", path)
+	link, parseErr := url.Parse(strings.TrimSpace(said))
+	if err != nil || parseErr != nil || link.Host != "127.0.0.1:29350" || link.Path != "/login" || len(link.Query().Get("link")) != 43 {
+		t.Errorf("got %q, %v", said, err)
+	}
+	t.Setenv("POSTERN_ADMIN_URL", "https://admin.example.org/")
+	if said, err = postern(t, "admin", "page", "--config", path); err != nil || !strings.HasPrefix(said, "https://admin.example.org/login?link=") {
+		t.Errorf("got %q, %v", said, err)
 	}
 }
 

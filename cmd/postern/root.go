@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 		newUsers(),
 		newSuspend(),
 		newUnsuspend(),
-		newAudit(),
+		newAudit(), newAdmin(),
 		newTrace(),
 		newHealth(),
 		newDoctor(),

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"postern/bridge"
 	"postern/bridge/config"
+	"postern/bridge/troubles"
 )
 
 // gcPercent makes the garbage collector run at half the growth that it allows by default: the daemon mostly waits, and
@@ -26,7 +28,8 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, closer, err := bridge.NewLogger(cfg.Logging)
+			recent := troubles.NewRecent(time.Now)
+			log, closer, err := bridge.NewLogger(cfg.Logging, recent)
 			if err != nil {
 				return err
 			}
@@ -39,6 +42,7 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			daemon.Recent = recent
 			return daemon.Run(command.Context())
 		},
 	}
