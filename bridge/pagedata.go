@@ -31,7 +31,7 @@ func (d *Daemon) newAdminPage() *adminpage.Page {
 	}
 	return adminpage.New(adminpage.Options{
 		URL: url, Bridge: &pageData{Daemon: d, remedies: troubles.ReadRemedies(docs.Troubleshooting)},
-		Log: d.log.With().Str("component", "admin_page").Logger(), Now: d.clock.Now,
+		Log: d.log, Now: d.clock.Now,
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
-	"maunium.net/go/mautrix/event"
 
 	"postern/testbed/browser"
 	"postern/testbed/homeserver"
@@ -113,6 +112,9 @@ func TestAnAdminLooksAfterUsersWithTheKeyboardAlone(t *testing.T) {
 	page.sees(t, ctx, "h1", "Users")
 	page.tabsTo(t, ctx, "#search")
 	page.keys(t, ctx, alice.ID().Localpart()+kb.Enter)
+	if err := page.WaitFor(ctx, `location.search.startsWith("?search=") && document.readyState === "complete"`); err != nil {
+		t.Fatal(err)
+	}
 	page.sees(t, ctx, "table", alice.ID().String())
 	page.tabsTo(t, ctx, `th[scope=row] a`)
 	page.keys(t, ctx, kb.Enter)
@@ -150,14 +152,9 @@ func (p *pageAdmin) erases(t *testing.T, ctx context.Context, user *bridgeUser) 
 	t.Helper()
 	p.goes(t, ctx, "/user?id="+user.ID().String())
 	p.tabsTo(t, ctx, "#confirm")
-	p.keys(t, ctx, "@somebody:else"+kb.Enter)
-	p.sees(t, ctx, "[role=alert]", "Nothing is erased")
-	p.tabsTo(t, ctx, "#confirm")
 	p.keys(t, ctx, user.ID().String()+kb.Enter)
 	p.sees(t, ctx, "[role=status]", "The user leaves all gatekeepers")
-	user.sees(t, ctx, "the farewell", func(evt *event.Event) bool {
-		return matrixuser.MessageIn(user.Management, user.stack.Bot(), "You have left")(evt)
-	})
+	user.sees(t, ctx, "the farewell", matrixuser.NoticeIn(user.Management, user.stack.Bot(), "You have left"))
 }
 
 // TestTheAdminPageCanBeUsedByEveryone: by day and by night, large and small, on every page, with and without a session, while something
