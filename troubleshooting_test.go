@@ -96,7 +96,7 @@ func sourceFiles(t *testing.T) (paths []string) {
 var saysEnough = []string{
 	// With the remedy in the text.
 	"PostgreSQL makes consistent copies itself", "the config names a PostgreSQL database", "the database was not used by this version",
-	"no secret key is configured", "the secret key is configured both", "the PostgreSQL database does not store UTF-8",
+	"there is no admin page", "no secret key is configured", "the secret key is configured both", "the PostgreSQL database does not store UTF-8",
 	"there is no next signing key; make one first", "unknown database type", "access tokens of users are not taken",
 	// Carried to the user, or to the caller, in words of their own.
 	"no such enlistment", "the user has an enlistment", "only users of this homeserver can get", "not a Matrix ID", "no gatekeeper with this audience",
