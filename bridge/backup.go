@@ -107,7 +107,7 @@ func forgetSessions(ctx context.Context, cfg *config.Config, raw *dbutil.Databas
 		return 0, err
 	}
 	db := database.New(raw, key, zerolog.Nop())
-	if err = db.Upgrade(ctx); err != nil {
+	if err = db.UpgradeAll(ctx, database.Upgrading{Log: zerolog.Nop()}); err != nil {
 		return 0, err
 	}
 	made, err := db.CopyMade(ctx)

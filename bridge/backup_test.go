@@ -143,3 +143,30 @@ func TestAMovedDatabaseIsNotStarted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAnOlderProgramSaysWhichVersionItTakes: a daemon refuses a newer database, that of the Matrix library too.
+func TestAnOlderProgramSaysWhichVersionItTakes(t *testing.T) {
+	ctx := context.Background()
+	i := install(t)
+	cfg := *i.cfg
+	cfg.Database.URI = filepath.Join(t.TempDir(), "newer.db")
+	daemon, err := bridge.New(ctx, &cfg, "9.9.9", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = daemon.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := database.Open(ctx, "sqlite", cfg.Database.URI, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = raw.Exec(ctx, "UPDATE crypto_version SET version = 999, compat = 999")
+	if err = errors.Join(err, raw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = bridge.New(ctx, &cfg, "1.0.0", zerolog.Nop())
+	if !errors.Is(err, database.ErrNewerSchema) || !strings.Contains(err.Error(), `last used by Postern "9.9.9"`) {
+		t.Errorf("got %v", err)
+	}
+}

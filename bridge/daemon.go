@@ -43,6 +43,7 @@ type Daemon struct {
 	cfg      *config.Config
 	log      zerolog.Logger // of the component "bridge"
 	root     zerolog.Logger // the others are made of
+	version  string
 	clock    interop.Clock
 	raw      *dbutil.Database
 	unlock   func() error // of the database
@@ -52,7 +53,6 @@ type Daemon struct {
 	bridge   *bridgev2.Bridge
 	metrics  *metrics.Metrics
 	ready    *readiness
-	version  string
 	page     *adminpage.Page // nil without an admin listener
 	history  *metrics.History
 	started  time.Time
@@ -100,7 +100,8 @@ func (d *Daemon) build(ctx context.Context) error {
 		return err
 	}
 	db := database.New(d.raw, key, d.logOf(config.ComponentDatabase).With().Str("db_section", "postern").Logger())
-	if err = db.Upgrade(ctx); err != nil {
+	how := database.Upgrading{Program: d.version, URI: d.cfg.Database.URI, Log: d.logOf(config.ComponentDatabase)}
+	if err = db.UpgradeAll(ctx, how); err != nil {
 		return err
 	}
 	restored, err := checkOrigin(ctx, db)
@@ -283,7 +284,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) start(ctx context.Context) error {
 	ctx = d.log.WithContext(ctx)
 	if err := d.bridge.StartConnectors(ctx); err != nil {
-		return startError(err)
+		return err
 	}
 	if err := d.network.eraseUnusedContacts(ctx); err != nil {
 		return err
@@ -311,18 +312,5 @@ func (d *Daemon) stop() {
 	d.bridge.StopWithTimeout(disconnectTimeout) // closes the database too
 	if err := d.unlock(); err != nil {
 		d.log.Err(err).Msg("Failed to unlock the database")
-	}
-}
-
-// startError names what an admin can do about a database that does not fit.
-func startError(err error) error {
-	var upgrade bridgev2.DBUpgradeError
-	switch {
-	case errors.As(err, &upgrade) && errors.Is(err, dbutil.ErrUnsupportedDatabaseVersion):
-		return fmt.Errorf("the database's %s tables were written by a newer version of Postern; update the program or restore a backup: %w", upgrade.Section, err)
-	case errors.As(err, &upgrade):
-		return fmt.Errorf("failed to upgrade the database's %s tables: %w", upgrade.Section, err)
-	default:
-		return err
 	}
 }

@@ -19,6 +19,7 @@ const (
 
 	childFirstKey = "first-key"
 	childWriter   = "writer"
+	childUpgrader = "upgrader"
 )
 
 // runChild is the child's side. It returns the exit code.
@@ -34,6 +35,8 @@ func runChild(mode, path string) int {
 		err = runFirstKey(path, os.Stdin, say)
 	case childWriter:
 		err = runWriter(path, say)
+	case childUpgrader:
+		err = runUpgrader(path, os.Stdin, say)
 	default:
 		err = fmt.Errorf("unknown mode %q", mode)
 	}
@@ -47,7 +50,7 @@ func runChild(mode, path string) int {
 // child is the parent's side.
 type child struct {
 	process *exec.Cmd
-	stdin   io.Closer
+	stdin   io.WriteCloser
 	stdout  *bufio.Scanner
 }
 

@@ -20,7 +20,7 @@ const upgradeLock = 0x706f7374
 
 var (
 	// ErrNewerSchema: a newer Postern wrote this database.
-	ErrNewerSchema = errors.New("the database was written by a newer version of Postern; update the program or restore a backup")
+	ErrNewerSchema = errors.New("the database was written by a newer version of Postern; update the program, or restore a copy from before the update")
 	// ErrOtherSchema: this program did not upgrade the database yet.
 	ErrOtherSchema = errors.New("the database was not used by this version of Postern yet; start the bridge first")
 	// ErrForeignKeysOff: erasing an account relies on cascades, which SQLite has to be told to do on every connection.
@@ -46,7 +46,7 @@ func (db *Database) WithClock(now func() time.Time) *Database {
 // Now is the time that is stored with what has none of its own.
 func (db *Database) Now() time.Time { return db.now() }
 
-// Upgrade brings our tables to the newest version and checks the secret key, in one transaction: it does all or nothing,
+// Upgrade brings our own tables to the newest version and checks the secret key, in one transaction: it does all or nothing,
 // and of two processes one waits. Must succeed before anything else is called.
 //
 // Errors: [ErrNewerSchema], [ErrWrongSecretKey], [ErrNoSecretKey], [ErrForeignKeysOff].
@@ -83,7 +83,7 @@ func (db *Database) Check(ctx context.Context) error {
 	case version < len(upgrades.Table):
 		return ErrOtherSchema
 	case version > len(upgrades.Table):
-		return ErrNewerSchema
+		return db.newer(ctx, "bridge", version, len(upgrades.Table))
 	}
 	return db.checkSecretKey(ctx)
 }

@@ -2,14 +2,20 @@ package database_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
 
 	"postern/database"
 	"postern/database/upgrades"
@@ -17,19 +23,50 @@ import (
 	"postern/provider"
 )
 
-// frozenV1 was written once by the first version of the schema, with -freeze, and is never written again: later versions
-// must be able to read what is in it.
-const frozenV1 = "testdata/v1.db"
+// Frozen databases are those that a version of the schema left behind: testdata/vN.db, or vN.db.gz. They are never written
+// again; later versions must be able to read what is in them. Up to version 7 they were made from the first by the steps.
 
 var freeze = flag.String("freeze", "", "write a database of the present schema version to this path, for a new frozen test")
 
-var frozenTime = time.Unix(1_760_000_000, 0)
+// frozenCopy returns a copy of a frozen database, which the test may change.
+func frozenCopy(t testing.TB, version int) (path string) {
+	t.Helper()
+	name := fmt.Sprintf("v%d.db", version)
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if errors.Is(err, fs.ErrNotExist) {
+		var packed *os.File
+		if packed, err = os.Open(filepath.Join("testdata", name+".gz")); err != nil {
+			t.Fatalf("no database of schema version %d is frozen: run this test with -run TestFreeze -freeze, and pack it: %v", version, err)
+		}
+		defer packed.Close()
+		data, err = io.ReadAll(must(gzip.NewReader(packed)))
+	}
+	check(t, err)
+	path = filepath.Join(t.TempDir(), name)
+	check(t, os.WriteFile(path, data, 0o600))
+	return path
+}
 
-func TestFrozenV1IsUpgradedAndRead(t *testing.T) {
+// TestEveryFrozenVersionIsUpgradedAndRead upgrades the database of every version of the schema that there was, and reads all that
+// it held.
+func TestEveryFrozenVersionIsUpgradedAndRead(t *testing.T) {
+	for version := 1; version <= len(upgrades.Table); version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			raw := openSQLite(t, frozenCopy(t, version))
+			var before int
+			check(t, raw.QueryRow(context.Background(), "SELECT version FROM postern_version").Scan(&before))
+			if before != version {
+				t.Fatalf("the file has version %d", before)
+			}
+			checkFrozen(t, raw, version)
+		})
+	}
+}
+
+// checkFrozen upgrades a database, and looks for all that was in it when the version was frozen.
+func checkFrozen(t *testing.T, raw *dbutil.Database, frozen int) {
+	t.Helper()
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "v1.db")
-	check(t, os.WriteFile(path, must(os.ReadFile(frozenV1)), 0o600))
-	raw := openSQLite(t, path)
 	db := upgraded(t, raw)
 	var version int
 	check(t, raw.QueryRow(ctx, "SELECT version FROM postern_version").Scan(&version))
@@ -59,19 +96,26 @@ func TestFrozenV1IsUpgradedAndRead(t *testing.T) {
 	if plaintext, ok, err := store.FindReceived(ctx, [32]byte{1}); string(plaintext) != "text" || !ok || err != nil {
 		t.Errorf("received %q, %t, %v", plaintext, ok, err)
 	}
-	pending := must(store.PendingMessages(ctx, 0, 9))
+	pending := must(store.PendingMessages(ctx, 0, 1))
 	if len(pending) != 1 || pending[0].Chat != aliceJID || string(pending[0].Plaintext) != "text" || pending[0].Draft {
 		t.Error("the pending message came back changed")
 	}
 	if value := must(db.KV().Get(ctx, "sync")); !bytes.Equal(value, []byte("s1")) {
 		t.Errorf("value %q", value)
 	}
-	if keys := must(db.ProviderKeys().SigningKeys(ctx)); len(keys) != 1 || string(keys[0].PKCS8) != "private" {
+	if keys := must(db.ProviderKeys().SigningKeys(ctx)); !slices.ContainsFunc(keys, func(key provider.StoredKey) bool {
+		return key.ID == "kid" && string(key.PKCS8) == "private"
+	}) {
 		t.Error("the signing key came back changed")
+	}
+	for _, addition := range additions {
+		if addition.version <= frozen {
+			addition.check(t, ctx, db, alice.Account)
+		}
 	}
 }
 
-// TestFreeze writes what TestFrozenV1IsUpgradedAndRead reads, if -freeze says where.
+// TestFreeze writes what TestEveryFrozenVersionIsUpgradedAndRead reads, if -freeze says where.
 func TestFreeze(t *testing.T) {
 	ctx := context.Background()
 	path := *freeze
@@ -91,5 +135,8 @@ func TestFreeze(t *testing.T) {
 	fill(t, db.AccountStore(alice.Account))
 	check(t, db.KV().Set(ctx, "sync", []byte("s1")))
 	check(t, db.ProviderKeys().AddFirstKey(ctx, provider.StoredKey{ID: "kid", PKCS8: []byte("private")}))
+	for _, addition := range additions {
+		addition.add(t, ctx, db, alice.Account)
+	}
 	check(t, raw.Close()) // moves the write-ahead log into the file
 }

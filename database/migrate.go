@@ -9,11 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
-	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/crypto"
-	"maunium.net/go/mautrix/sqlstatestore"
-
-	"postern/database/upgrades"
 )
 
 var (
@@ -94,15 +89,8 @@ func checkTarget(ctx context.Context, to *dbutil.Database) error {
 
 // makeTables makes the newest schema of everything that shares the database. ctx carries the transaction.
 func makeTables(ctx context.Context, to *dbutil.Database) error {
-	quiet := dbutil.ZeroLogger(zerolog.Nop())
-	bridge := to.Child("version", nil, quiet) // bridgev2 sets the upgrades of what it is given
-	for _, upgrade := range []func(context.Context) error{
-		to.Child(versionTable, upgrades.Table, quiet).Upgrade,
-		mxdatabase.New("", mxdatabase.MetaTypes{}, bridge).Upgrade,
-		sqlstatestore.NewSQLStateStore(to, quiet, false).Upgrade,
-		crypto.NewSQLCryptoStore(to, quiet, "", "", nil).DB.Upgrade,
-	} {
-		if err := upgrade(ctx); err != nil {
+	for _, schema := range schemas(to, dbutil.ZeroLogger(zerolog.Nop())) {
+		if err := schema.Upgrade(ctx); err != nil {
 			return err
 		}
 	}

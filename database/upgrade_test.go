@@ -3,7 +3,6 @@ package database_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,9 +18,7 @@ import (
 
 // TestUpgradedSchemaIsTheLatest compares what the steps make of the first version with what an empty database gets at once.
 func TestUpgradedSchemaIsTheLatest(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "v1.db")
-	check(t, os.WriteFile(path, must(os.ReadFile(frozenV1)), 0o600))
-	old, latest := openSQLite(t, path), openSQLite(t, "")
+	old, latest := openSQLite(t, frozenCopy(t, 1)), openSQLite(t, "")
 	upgraded(t, old)
 	upgraded(t, latest)
 	got, want := columns(t, old), columns(t, latest)
