@@ -28,7 +28,25 @@ func documents(t *testing.T) []string {
 	return paths
 }
 
-var markdownLink = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+var (
+	markdownLink = regexp.MustCompile(`\]\(([^)#]*)#?([^)]*)\)`)
+	heading      = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	notInAnchor  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+)
+
+// anchors returns what links can lead to in a document, by GitHub's rule.
+func anchors(t *testing.T, document string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := make(map[string]bool)
+	for _, title := range heading.FindAllStringSubmatch(string(text), -1) {
+		there[strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-")] = true
+	}
+	return there
+}
 
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	for _, document := range documents(t) {
@@ -40,8 +58,14 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 			if target, err := url.Parse(link[1]); err != nil || target.IsAbs() {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link[1])); err != nil {
+			target := document
+			if link[1] != "" {
+				target = filepath.Join(filepath.Dir(document), link[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s links to %s: %v", document, link[1], err)
+			} else if link[2] != "" && strings.HasSuffix(target, ".md") && !anchors(t, target)[link[2]] {
+				t.Errorf("%s links to %s, which has no part %q", document, target, link[2])
 			}
 		}
 	}
