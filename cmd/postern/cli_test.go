@@ -129,6 +129,31 @@ func TestConfigPrintsTheExample(t *testing.T) {
 	}
 }
 
+func TestConfigIsUpgradedByCommand(t *testing.T) {
+	path, _ := installed(t)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := postern(t, "config", "upgrade", "--config", path); err != nil || !strings.Contains(said, "has every key already") {
+		t.Errorf("a new config: %s, %v", said, err)
+	}
+	old := strings.Replace(string(content), "audit_days: 365\n", "", 1)
+	if err = os.WriteFile(path, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := postern(t, "config", "upgrade", "--config", path)
+	if err != nil || !strings.Contains(said, "added audit_days\n") || !strings.Contains(said, path+".bak-") {
+		t.Errorf("an old config: %s, %v", said, err)
+	}
+	if said, err = postern(t, "config", "check", "--config", path); err != nil {
+		t.Errorf("%s, %v", said, err)
+	}
+	if _, err = postern(t, "config", "upgrade", "--config", path+".none"); err == nil || !strings.Contains(err.Error(), "postern init") {
+		t.Errorf("a missing config: %v", err)
+	}
+}
+
 func TestConfigErrorsNameTheLineAndWhatToDo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte("homeserver:\n  adress: http://127.0.0.1\n"), 0o600); err != nil {

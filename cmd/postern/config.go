@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,9 +34,32 @@ func newConfig() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return checkConfig(command, path) },
 	}
-	check.Flags().StringVarP(&path, "config", "c", configName, "the config file")
-	command.AddCommand(check)
+	upgrade := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Add the keys that a config of an older version lacks, and keep a copy of it",
+		Long: "Adds the keys of this version's example that the config does not have, with their comments and defaults, each beside its\n" +
+			"neighbours. Every line that is there stays as it is. No value changes: keys that are missing have their defaults anyway.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return upgradeConfig(command, path) },
+	}
+	for _, command := range []*cobra.Command{check, upgrade} {
+		command.Flags().StringVarP(&path, "config", "c", configName, "the config file")
+	}
+	command.AddCommand(check, upgrade)
 	return command
+}
+
+func upgradeConfig(command *cobra.Command, path string) error {
+	added, kept, err := config.UpgradeFile(path, time.Now())
+	if err != nil {
+		return err
+	}
+	if len(added) == 0 {
+		_, err = fmt.Fprintln(command.OutOrStdout(), path, "has every key already")
+		return err
+	}
+	_, err = fmt.Fprintf(command.OutOrStdout(), "added %s\nkept the old one as %s\n", strings.Join(added, ", "), kept)
+	return err
 }
 
 func checkConfig(command *cobra.Command, path string) error {
