@@ -85,6 +85,8 @@ func typeNames() map[string]string {
 			names[path] = "text"
 		case reflect.Slice:
 			names[path] = "list"
+		case reflect.Map:
+			names[path] = "names and values"
 		}
 	}
 	for _, key := range Default().keys() {

@@ -29,6 +29,7 @@ func TestTheReferenceHasEveryKey(t *testing.T) {
 		"- `public.s3.insecure`: true or false, default `false`, `POSTERN_PUBLIC_S3_INSECURE`",
 		"- `homeserver.domain`: text, default empty, `POSTERN_HOMESERVER_DOMAIN`",
 		"- `public.trusted_proxies`: list, default `[127.0.0.1, \"::1\"]`, `POSTERN_PUBLIC_TRUSTED_PROXIES`",
+		"- `logging.levels`: names and values, default `{}`, `POSTERN_LOGGING_LEVELS`",
 		"- `gatekeepers[].integrator`: whole number, such as `1`",
 		"## `secret_key`, `secret_key_file`\n\nThe key that private keys",
 		"### `appservice.as_token`, `appservice.hs_token`\n\nRequired. The two tokens",
