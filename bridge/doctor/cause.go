@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -60,7 +61,7 @@ func certificateCause(err error) string {
 		return "the certificate is not signed by a known authority, or certificates in between are not sent"
 	case errors.As(err, &other), errors.As(err, &invalid):
 		return "the certificate is not valid"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "no TLS is spoken there"
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,7 +73,9 @@ func install(t *testing.T) *installation {
 		i.partner.ServeHTTP(w, r)
 	}))
 	i.certify = i.authority.certify(t, time.Now().AddDate(0, 2, 0), "127.0.0.1")
-	i.public.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return i.certify, nil }}
+	i.public.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{Certificates: []tls.Certificate{*i.certify}}, nil
+	}}
 	i.public.Config.ErrorLog = quiet
 	i.public.StartTLS()
 	t.Cleanup(i.public.Close)
@@ -110,48 +114,64 @@ func (i *installation) configure() {
 	h.puppetToken = i.cfg.DoublePuppet.ASToken
 }
 
-// openDatabase makes the database and the key, and a file that a user sent.
+// template is a folder with the database and the secret key of a bridge that has run. It is made once, as it takes a second.
+var template = sync.OnceValues(func() (dir string, err error) {
+	ctx := context.Background()
+	if dir, err = os.MkdirTemp("", "doctor-template-*"); err != nil {
+		return "", err
+	}
+	raw, err := database.Open(ctx, "sqlite", filepath.Join(dir, "postern.db"), zerolog.Nop())
+	if err != nil {
+		return "", err
+	}
+	key, err := database.LoadSecretKey(ctx, raw, database.SecretKeySource{File: filepath.Join(dir, "postern.key"), Create: true})
+	if err != nil {
+		return "", err
+	}
+	db := database.New(raw, key, zerolog.Nop())
+	if err = db.Upgrade(ctx); err == nil {
+		_, err = newPartner(db, "https://example.org", nil) // which makes the signing key
+	}
+	if err == nil {
+		err = db.KV().Set(ctx, "matrix.to_device_probe", []byte("Synapse 1.150.0 DEVICE"))
+	}
+	return dir, errors.Join(err, raw.Close())
+})
+
+func newPartner(db *database.Database, issuer string, media provider.MediaStore) (*provider.Provider, error) {
+	return provider.New(context.Background(), provider.Options{
+		Issuer: issuer, Domain: "example.org", Audiences: []provider.Audience{{Name: "wa", Integrator: 1}}, Keys: db.ProviderKeys(),
+		Pushers: []provider.Pusher{{Gatekeeper: "wa", Issuer: "WHATSAPP", KeysURL: "https://example.org/keys"}},
+		Wake:    func(context.Context, string, string) {}, Media: media, MaxMedia: 1 << 20, MediaKey: [32]byte{1}, Log: zerolog.Nop(),
+	})
+}
+
+// openDatabase puts the database and the key in place, and a file that a user sent.
 func (i *installation) openDatabase() {
 	ctx := context.Background()
-	var err error
-	if i.raw, err = database.Open(ctx, string(i.cfg.Database.Type), i.cfg.Database.URI, zerolog.Nop()); err != nil {
-		i.t.Fatal(err)
+	from, err := template()
+	i.must(err)
+	for _, name := range []string{"postern.db", "postern.key"} {
+		content, err := os.ReadFile(filepath.Join(from, name))
+		i.must(err)
+		i.must(os.WriteFile(filepath.Join(i.dir, name), content, 0o600))
 	}
+	i.raw, err = database.Open(ctx, string(i.cfg.Database.Type), i.cfg.Database.URI, zerolog.Nop())
+	i.must(err)
 	i.t.Cleanup(func() { _ = i.raw.Close() })
-	key, err := database.LoadSecretKey(ctx, i.raw, database.SecretKeySource{File: i.cfg.SecretKeyFile, Create: true})
-	if err != nil {
-		i.t.Fatal(err)
-	}
+	key, err := database.LoadSecretKey(ctx, i.raw, database.SecretKeySource{File: i.cfg.SecretKeyFile})
+	i.must(err)
 	i.db = database.New(i.raw, key, zerolog.Nop())
-	if err = i.db.Upgrade(ctx); err != nil {
-		i.t.Fatal(err)
-	}
-	if err = i.db.KV().Set(ctx, "matrix.to_device_probe", []byte("Synapse 1.150.0 DEVICE")); err != nil {
-		i.t.Fatal(err)
-	}
 	store, err := provider.NewDirStore(i.cfg.Public.MediaDir)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	partner, err := provider.New(ctx, provider.Options{
-		Issuer: i.cfg.Public.URL, Domain: "example.org", Audiences: []provider.Audience{{Name: "wa", Integrator: 1}}, Keys: i.db.ProviderKeys(),
-		Pushers: []provider.Pusher{{Gatekeeper: "wa", Issuer: "WHATSAPP", KeysURL: i.gatekeeper.URL + "/keys"}},
-		Wake:    func(context.Context, string, string) {}, Media: store, MaxMedia: 1 << 20, MediaKey: [32]byte{1}, Log: zerolog.Nop(),
-	})
-	if err != nil {
-		i.t.Fatal(err)
-	}
+	i.must(err)
+	partner, err := newPartner(i.db, i.cfg.Public.URL, store)
+	i.must(err)
 	i.partner = partner.Handler()
 	writer, err := store.Create(ctx, provider.MediaReference{1})
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	if _, err = writer.Write([]byte("encrypted")); err == nil {
-		err = writer.Commit()
-	}
-	if err != nil {
-		i.t.Fatal(err)
-	}
+	i.must(err)
+	_, err = writer.Write([]byte("encrypted"))
+	i.must(err)
+	i.must(writer.Commit())
 }
 
 // serveBridge answers as the bridge's listener for the homeserver.

@@ -15,5 +15,8 @@ var quiet = log.New(io.Discard, "", 0)
 func TestMain(m *testing.M) {
 	code := m.Run()
 	pgtest.Stop()
+	if dir, err := template(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
 	os.Exit(code)
 }

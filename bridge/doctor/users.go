@@ -29,7 +29,7 @@ func (e *examination) users(ctx context.Context) []Finding {
 	}
 	for _, queue := range waiting {
 		if age := e.Now().Sub(queue.Oldest); age > waitingLong {
-			findings = append(findings, warning("users.waiting", fmt.Sprintf("%d messages wait for %s, the oldest for %s.", queue.Count, e.Config.GatekeeperName(queue.Gatekeeper), roughly(age)),
+			findings = append(findings, warning("users.waiting", fmt.Sprintf("Messages that wait for %[2]s: %[1]d, the oldest for %[3]s.", queue.Count, e.Config.GatekeeperName(queue.Gatekeeper), roughly(age)),
 				"Look for other findings about the gatekeeper, and for errors in the log. `postern users` says who is not connected."))
 		}
 	}
@@ -42,7 +42,7 @@ func (e *examination) users(ctx context.Context) []Finding {
 	}
 	for _, one := range lapsing {
 		left := "within " + roughly(max(one.Oldest.Add(lapseAfter).Sub(e.Now()), time.Hour))
-		findings = append(findings, warning("users.lapsing", fmt.Sprintf("%d users were not connected with %s for three weeks. It forgets who is not for 30 days, the first of them %s.",
+		findings = append(findings, warning("users.lapsing", fmt.Sprintf("Users who were not connected with %[2]s for three weeks: %[1]d. It forgets who is not for 30 days, the first of them %[3]s.",
 			one.Count, e.Config.GatekeeperName(one.Gatekeeper), left),
 			"Let the bridge run and connect: look for other findings about the gatekeeper. Who was forgotten has to `login` again."))
 	}
@@ -56,5 +56,5 @@ func roughly(age time.Duration) string {
 	if age >= 48*time.Hour {
 		return fmt.Sprintf("%d days", int(age.Hours()/24))
 	}
-	return fmt.Sprintf("%d hours", max(1, int(age.Hours())))
+	return fmt.Sprintf("%d hours", max(2, int(age.Hours())))
 }
