@@ -76,6 +76,8 @@ func databaseCause(err error) string {
 		return strings.TrimRight(postgres.Message, ".")
 	case errors.As(err, &sqlite):
 		return sqlite.Error()
+	case errors.Is(err, errReadOnly):
+		return err.Error()
 	}
 	return causeOf(err)
 }

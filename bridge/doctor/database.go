@@ -32,6 +32,9 @@ func (e *examination) openDatabase(ctx context.Context) []Finding {
 		}
 	}
 	findings := []Finding{fine("database.open", fmt.Sprintf("The %s database opens.", e.databaseName()))}
+	if e.Config.Database.Type == config.Postgres {
+		findings = append(findings, e.encodingFindings(ctx)...)
+	}
 	key, found := e.secretKey(ctx)
 	findings = append(findings, found...)
 	if key.IsZero() {
@@ -82,6 +85,16 @@ func (e *examination) openRaw(ctx context.Context) []Finding {
 	}
 	e.store.raw, e.store.mine = raw, true
 	return nil
+}
+
+// encodingFindings wants what both ends of a chat may write.
+func (e *examination) encodingFindings(ctx context.Context) []Finding {
+	var encoding string
+	if err := e.store.raw.RawDB.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil || encoding == "UTF8" {
+		return nil // what fails, fails in what follows
+	}
+	return []Finding{fault("database.encoding", "The PostgreSQL database is encoded as "+encoding+", and not every letter fits into that.",
+		"Make a new one (createdb --encoding=UTF8 --template=template0), and move the data with pg_dump and pg_restore.")}
 }
 
 // schemaFinding says what the result of [database.Database.Check] means.

@@ -120,7 +120,7 @@ func (e *examination) writeSpeed(ctx context.Context) []Finding {
 		return nil
 	default:
 		if took, err = e.postgresCommit(ctx); err != nil {
-			return []Finding{fault(check, "PostgreSQL does not commit: "+databaseCause(err)+".", "It may be a read-only standby, or its disk full: look at its log.")}
+			return []Finding{fault(check, "PostgreSQL stores nothing: "+databaseCause(err)+".", "Is it a standby, is default_transaction_read_only set, or its disk full? Look at its log.")}
 		}
 	}
 	text := fmt.Sprintf("It takes %s until something is safely stored.", took.Round(10*time.Microsecond))
@@ -161,11 +161,19 @@ func timeWrites(ctx context.Context, folder string) (median time.Duration, err e
 	return times[len(times)/2], nil
 }
 
+var errReadOnly = errors.New("the database is read-only")
+
 // postgresCommit returns the median time of a commit that the server has to sync. What is written is a note in its log of changes, which
 // nobody reads; a transaction that is rolled back, or changes nothing, syncs nothing.
 func (e *examination) postgresCommit(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	var readOnly bool
+	if err := e.store.raw.RawDB.QueryRowContext(ctx, "SELECT current_setting('transaction_read_only')::boolean").Scan(&readOnly); err != nil {
+		return 0, err
+	} else if readOnly {
+		return 0, errReadOnly
+	}
 	times := make([]time.Duration, writes)
 	for i := range times {
 		start := time.Now()

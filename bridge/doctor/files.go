@@ -17,7 +17,8 @@ import (
 // maxConfigFile bounds what is read of a file in which secrets are looked for, in bytes. Package config takes no larger one.
 const maxConfigFile = 1 << 20
 
-// files looks at who can read and change what the bridge has on the disk.
+// files looks at who can read and change what the bridge has on the disk. It does not open the database's files: inside of the bridge,
+// closing them would end the locks that SQLite has on them.
 func (e *examination) files(context.Context) []Finding {
 	var findings []Finding
 	if e.ConfigFile != "" {
