@@ -241,7 +241,6 @@ func (a *documentedAdmin) startPostgres() {
 	a.check(err)
 	a.postgres = server
 	a.check(server.Start(a.ctx))
-	a.name("postgres://postern@localhost/postern", a.postgresURI())
 	a.name("/run/postgresql", server.Dir())
 }
 

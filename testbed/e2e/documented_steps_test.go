@@ -104,21 +104,23 @@ func documentedSteps() []documentedStep {
 		then(step("install.md", "postern export @alice:example.org -o alice.json", ""), func(a *documentedAdmin) { a.wants("alice.json", sandboxPhone[1:]) }),
 
 		// Back to an old state.
-		step("operations.md", "postern backup -o /backups/postern.backup", "wrote "),
-		instead("operations.md", "systemctl stop postern", (*documentedAdmin).stopBridge),
-		step("operations.md", "mv /var/lib/postern/postern.db* /somewhere/else", ""),
-		step("operations.md", "postern restore -c /var/lib/postern/config.yaml /backups/postern.backup", "Enlistments that users have to renew with `login`: 1."),
-		step("operations.md", "postern restore --in-place", "the database is in place"),
-		then(instead("operations.md", "systemctl start postern", (*documentedAdmin).startBridge), (*documentedAdmin).stopBridge),
+		step("operations.md", "sudo -u postern postern backup -c "+at+"/config.yaml -o /backups/postern.backup", "wrote "),
+		instead("operations.md", "sudo systemctl stop postern", (*documentedAdmin).stopBridge),
+		step("operations.md", "sudo mv /var/lib/postern/postern.db* /somewhere/else", ""),
+		step("operations.md", "sudo -u postern postern restore -c "+at+"/config.yaml /backups/postern.backup", "renew with `login`: 1."),
+		step("operations.md", "sudo -u postern postern restore -c "+at+"/config.yaml --in-place", "the database is in place"),
+		then(instead("operations.md", "sudo systemctl start postern", (*documentedAdmin).startBridge), (*documentedAdmin).stopBridge),
 
-		// To PostgreSQL.
-		forPostgres(step("operations.md", "createdb --encoding=UTF8 postern", "")),
-		then(forPostgres(step("operations.md", "postern db migrate -c /var/lib/postern/config.yaml --to 'postgres://postern@localhost/postern'", "")),
+		// To PostgreSQL. The tests' server has one user, who is called so and may do everything.
+		instead("operations.md", "sudo -u postgres createuser postern", func(*documentedAdmin) {}),
+		forPostgres(step("operations.md", "sudo -u postgres createdb --encoding=UTF8 --template=template0 --owner=postern postern", "")),
+		then(forPostgres(step("operations.md", "sudo -u postern postern db migrate -c "+at+"/config.yaml --to "+
+			"'postgres://postern@/postern?host=/run/postgresql&sslmode=disable'", "")),
 			func(a *documentedAdmin) {
 				a.edit("config.yaml", "type: sqlite", "type: postgres", "uri: postern.db", "uri: "+a.postgresURI())
 				a.startBridge()
 			}),
-		forPostgres(step("operations.md", "pg_dump --format=custom --file=postern.dump 'postgres://postern@localhost/postern'", "")),
+		forPostgres(step("operations.md", "pg_dump --format=custom --file=postern.dump 'postgres://postern@/postern?host=/run/postgresql'", "")),
 
 		// The end.
 		step("install.md", "postern erase @alice:example.org", "@alice:example.org leaves"),
