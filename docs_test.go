@@ -128,3 +128,40 @@ func TestTestsNamedInDocumentsExist(t *testing.T) {
 		}
 	}
 }
+
+var (
+	makeInText = regexp.MustCompile("(?m)(?:`|^ *)make ([a-z][a-z/-]*)")
+	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z/-]*):`)
+)
+
+func TestMakeTargetsInDocumentsExist(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := make(map[string]bool)
+	for _, target := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
+		targets[target[1]] = true
+	}
+	checked := 0
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Commands stand in backticks, or in blocks of code, of which only the part between fences is looked at.
+		for i, part := range strings.Split(string(text), "```") {
+			for _, found := range makeInText.FindAllStringSubmatch(part, -1) {
+				if i%2 == 0 && !strings.HasPrefix(found[0], "`") {
+					continue // the word
+				}
+				if checked++; !targets[found[1]] {
+					t.Errorf("%s: there is no `make %s`", document, found[1])
+				}
+			}
+		}
+	}
+	if checked < 15 {
+		t.Errorf("only %d were found", checked)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 var (
@@ -67,5 +69,29 @@ func checkCommand(t *testing.T, path, line string, whole bool) {
 		t.Errorf("%s: %q: %v", path, line, err)
 	} else if err = command.ValidateArgs(command.Flags().Args()); err != nil && whole {
 		t.Errorf("%s: %q: %v", path, line, err)
+	}
+}
+
+// TestExamplesInHelpTextsExist holds the texts of --help to the same.
+func TestExamplesInHelpTextsExist(t *testing.T) {
+	checked := 0
+	var walk func(command *cobra.Command)
+	walk = func(command *cobra.Command) {
+		for line := range strings.Lines(strings.ReplaceAll(command.Example+"\n"+command.Long, "\\\n", " ")) {
+			if !strings.HasPrefix(line, "  ") {
+				continue // prose
+			}
+			if example := inBlock.FindStringSubmatch(line); example != nil {
+				checked++
+				checkCommand(t, command.CommandPath()+" --help", example[1], true)
+			}
+		}
+		for _, child := range command.Commands() {
+			walk(child)
+		}
+	}
+	walk(newRoot())
+	if checked < 5 {
+		t.Errorf("only %d examples were found", checked)
 	}
 }
