@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// documentedStep is a command of a document, and what is to be seen when it is run.
+// documentedStep is a command of a document, in a block or in the text, and what is to be seen when it is run.
 type documentedStep struct {
 	documentedCommand
 	// says is what the command prints, among other things. Names are put in as into the command.
@@ -99,6 +99,9 @@ func documentedSteps() []documentedStep {
 			a.name("3EB0A1B2C3D4E5F6A7B8C9", id[1])
 		}),
 		step("operations.md", "journalctl -u postern -o cat | postern trace 3EB0A1B2C3D4E5F6A7B8C9 -", "Matrix event: $event"),
+		step("operations.md", "postern health", "ready"),
+		step("configuration.md", "postern config check", "is fine"),
+		step("configuration.md", "postern config upgrade", "has every key already"),
 		step("install.md", "postern keys make", ""),
 		step("install.md", "postern keys list", "active"),
 		then(step("install.md", "postern export @alice:example.org -o alice.json", ""), func(a *documentedAdmin) { a.wants("alice.json", sandboxPhone[1:]) }),
@@ -122,7 +125,12 @@ func documentedSteps() []documentedStep {
 			}),
 		forPostgres(step("operations.md", "pg_dump --format=custom --file=postern.dump 'postgres://postern@/postern?host=/run/postgresql'", "")),
 
-		// The end.
+		// Users who make trouble, and those who leave.
+		step("administration.md", "postern suspend @alice:example.org too many complaints", "@alice:example.org is suspended"),
+		step("administration.md", "postern users --csv", "user,gatekeeper,state"),
+		step("administration.md", "postern unsuspend @alice:example.org", ""),
+		step("administration.md", "postern audit", `suspend by command line user "@alice:example.org"`),
+		step("administration.md", "postern audit --verify", "entries"),
 		step("install.md", "postern erase @alice:example.org", "@alice:example.org leaves"),
 		step("install.md", "postern erase --pending", "@alice:example.org"),
 	}
