@@ -2,7 +2,12 @@
 // the admin page takes its advice from.
 package docs
 
-import _ "embed"
+import "embed"
+
+// Pages are the documents in Markdown, by the names of their files. Only tests read them, so the linker leaves them out of the program.
+//
+//go:embed *.md
+var Pages embed.FS
 
 // OpenAPI is openapi.yaml.
 //

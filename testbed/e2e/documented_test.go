@@ -63,7 +63,7 @@ func TestEveryCommandOfTheDocumentsIsKnown(t *testing.T) {
 // inText tells whether a document names a command outside of blocks.
 func inText(t *testing.T, command documentedCommand) bool {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", command.document))
+	text, err := docs.Pages.ReadFile(command.document)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the README is elsewhere, and has blocks only
 		t.Fatal(err)
 	}
@@ -75,12 +75,13 @@ type documentedCommand struct{ document, text string }
 
 func documentedCommands(t *testing.T) (commands []documentedCommand) {
 	t.Helper()
-	root := filepath.Join("..", "..")
-	paths := must(filepath.Glob(filepath.Join(root, "docs", "*.md")))(t)
-	for _, path := range append(paths, filepath.Join(root, "README.md")) {
-		text := must(os.ReadFile(path))(t)
+	pages := map[string][]byte{"README.md": must(os.ReadFile(filepath.Join("..", "..", "README.md")))(t)}
+	for _, file := range must(docs.Pages.ReadDir("."))(t) {
+		pages[file.Name()] = must(docs.Pages.ReadFile(file.Name()))(t)
+	}
+	for name, text := range pages {
 		for _, command := range docs.Commands(string(text)) {
-			commands = append(commands, documentedCommand{filepath.Base(path), command.Text})
+			commands = append(commands, documentedCommand{name, command.Text})
 		}
 	}
 	if len(commands) < 40 {
