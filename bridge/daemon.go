@@ -57,8 +57,10 @@ type Daemon struct {
 	history  *metrics.History
 	started  time.Time
 
-	// Recent is shown on the admin page, nil shows nothing. Set it before Run.
-	Recent *troubles.Recent
+	// Recent is shown on the admin page, nil shows nothing. ConfigFile is what the config was read from, "" if from no file, for those who
+	// examine the installation there. Set both before Run.
+	Recent     *troubles.Recent
+	ConfigFile string
 }
 
 // New opens the database and puts the parts together. Nothing runs and nothing is sent before Run. version is for metrics and the

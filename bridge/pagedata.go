@@ -19,6 +19,7 @@ import (
 type pageData struct {
 	*Daemon
 	remedies *troubles.Remedies
+	examiner examiner
 }
 
 var _ adminpage.Bridge = (*pageData)(nil)

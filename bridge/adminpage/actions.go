@@ -53,6 +53,11 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request, session grant, word s
 	}
 }
 
+func (p *Page) examine(w http.ResponseWriter, r *http.Request, _ grant) {
+	p.bridge.Examine()
+	http.Redirect(w, r, "/doctor", http.StatusSeeOther)
+}
+
 // exportUsers sends a file. It is a form, since it is noted in the audit log.
 func (p *Page) exportUsers(w http.ResponseWriter, r *http.Request, session grant) {
 	file, err := p.bridge.ExportUsers(r.Context(), session.actor, r.PostForm.Get("search"))

@@ -28,6 +28,9 @@ type Bridge interface {
 	Erase(ctx context.Context, actor, user string) error
 	// Troubles are warnings and errors, those seen last first.
 	Troubles() []Trouble
+	// Examine begins to look for all that may be wrong, unless that is under way, and Examination tells how it is with that.
+	Examine()
+	Examination() Examination
 	// Audit returns the newest entries, newest first.
 	Audit(ctx context.Context, limit int) ([]AuditEntry, error)
 }
@@ -109,6 +112,22 @@ type Trouble struct {
 	Count          int
 	First, Last    time.Time
 	// Remedy is what helps, "" if nobody knows.
+	Remedy string
+}
+
+// Examination is what doctor found.
+type Examination struct {
+	Running bool
+	// At is when it was done, zero if it never was since the start. Findings are of then.
+	At       time.Time
+	Findings []Finding
+}
+
+// Finding is what one look showed.
+type Finding struct {
+	// Check names it. Status is ok, note, warning or fault.
+	Check, Status, Text string
+	// Remedy is what helps, "" if there is nothing to do.
 	Remedy string
 }
 

@@ -123,6 +123,15 @@ func (b *fakeBridge) Erase(_ context.Context, actor, user string) error {
 
 func (b *fakeBridge) Troubles() []adminpage.Trouble { return b.troubles }
 
+func (b *fakeBridge) Examine() { _ = b.note("examine") }
+
+func (b *fakeBridge) Examination() adminpage.Examination {
+	return adminpage.Examination{At: start, Findings: []adminpage.Finding{
+		{Check: "config", Status: "ok", Text: "The config is valid."},
+		{Check: "disk.space", Status: "fault", Text: "The disk is <b>full</b>.", Remedy: "Delete something."},
+	}}
+}
+
 func (b *fakeBridge) Audit(context.Context, int) ([]adminpage.AuditEntry, error) {
 	return []adminpage.AuditEntry{{At: start, Kind: "suspend", Actor: root, User: hostile}}, b.note("audit")
 }

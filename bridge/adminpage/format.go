@@ -22,7 +22,7 @@ func (p *Page) functions() template.FuncMap {
 // section is an entry of the navigation.
 type section struct{ Path, Name string }
 
-var sections = []section{{"/", "Overview"}, {"/users", "Users"}, {"/errors", "Errors"}, {"/audit", "Audit log"}}
+var sections = []section{{"/", "Overview"}, {"/users", "Users"}, {"/errors", "Errors"}, {"/doctor", "Doctor"}, {"/audit", "Audit log"}}
 
 // roughly writes how long something took.
 func roughly(duration time.Duration) string {

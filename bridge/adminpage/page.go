@@ -63,6 +63,8 @@ func New(options Options) *Page {
 	mux.HandleFunc("POST /user/unsuspend", p.changed(p.unsuspend))
 	mux.HandleFunc("POST /user/erase", p.changed(p.erase))
 	mux.HandleFunc("GET /errors", p.shown(p.troubles))
+	mux.HandleFunc("GET /doctor", p.shown(p.doctor))
+	mux.HandleFunc("POST /doctor/examine", p.changed(p.examine))
 	mux.HandleFunc("GET /audit", p.shown(p.audit))
 	p.handler = guard(mux)
 	return p

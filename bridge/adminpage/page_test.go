@@ -20,8 +20,8 @@ func serve(handler http.Handler, path string, form url.Values) http.Header {
 }
 
 var (
-	shown   = []string{"/", "/users", "/user?id=@alice:example.org", "/errors", "/audit"}
-	changed = []string{"/users/export", "/user/suspend", "/user/unsuspend", "/user/erase", "/logout"}
+	shown   = []string{"/", "/users", "/user?id=@alice:example.org", "/errors", "/doctor", "/audit"}
+	changed = []string{"/users/export", "/user/suspend", "/user/unsuspend", "/user/erase", "/doctor/examine", "/logout"}
 )
 
 func TestNothingIsSeenOrDoneWithoutALogin(t *testing.T) {
@@ -66,7 +66,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	if did := s.bridge.notes(); strings.Contains(did, "suspend") || strings.Contains(did, "erase") || strings.Contains(did, "export") {
+	if did := s.bridge.notes(); strings.Contains(did, "suspend") || strings.Contains(did, "erase") || strings.Contains(did, "examine") || strings.Contains(did, "export") {
 		t.Errorf("done was %s", did)
 	}
 }
@@ -148,6 +148,19 @@ func TestWhatSomebodyWroteIsOnlyText(t *testing.T) {
 				t.Errorf("%s has %s", path, forbidden)
 			}
 		}
+	}
+}
+
+func TestWhatDoctorFoundIsShownWithTheWorstFirst(t *testing.T) {
+	s := newSite(t)
+	v := s.loggedIn()
+	if got := v.post("/doctor/examine", url.Values{"csrf": {v.csrf()}}); got.status != http.StatusSeeOther || !strings.Contains(s.bridge.notes(), "examine") {
+		t.Errorf("status %d", got.status)
+	}
+	body := v.get("/doctor").body
+	fault, fine := strings.Index(body, "The disk is &lt;b&gt;full"), strings.Index(body, "The config is valid")
+	if fault < 0 || fine < fault || !strings.Contains(body, "Delete something.") {
+		t.Error(body)
 	}
 }
 

@@ -94,6 +94,24 @@ func (p *Page) troubles(w http.ResponseWriter, _ *http.Request, session grant) {
 	p.show(w, http.StatusOK, "errors.html", session, content{Section: "/errors", Title: "Errors", Data: p.bridge.Troubles()})
 }
 
+type doctorContent struct {
+	Examination
+	// Bad are the findings that somebody has to do something about, Good the others.
+	Bad, Good []Finding
+}
+
+func (p *Page) doctor(w http.ResponseWriter, _ *http.Request, session grant) {
+	data := doctorContent{Examination: p.bridge.Examination()}
+	for _, finding := range data.Findings {
+		if finding.Status == "fault" || finding.Status == "warning" {
+			data.Bad = append(data.Bad, finding)
+		} else {
+			data.Good = append(data.Good, finding)
+		}
+	}
+	p.show(w, http.StatusOK, "doctor.html", session, content{Section: "/doctor", Title: "Doctor", Data: data})
+}
+
 func (p *Page) audit(w http.ResponseWriter, r *http.Request, session grant) {
 	entries, err := p.bridge.Audit(r.Context(), auditEntries)
 	if err != nil {

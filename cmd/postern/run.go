@@ -42,7 +42,7 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			daemon.Recent = recent
+			daemon.Recent, daemon.ConfigFile = recent, path
 			return daemon.Run(command.Context())
 		},
 	}

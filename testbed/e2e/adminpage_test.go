@@ -163,12 +163,13 @@ func TestTheAdminPageCanBeUsedByEveryone(t *testing.T) {
 	ctx, s := own(t, stack.Options{})
 	root, _ := administered(t, ctx, s, func(map[string]any) {})
 	alice := newEnlisted(t, ctx, s, "alice")
+	root.opensAdminPage(t, ctx, s, desktop).examines(t, ctx)
 	must(http.Post(s.Bridge.AdminURL()+"/login", "application/x-www-form-urlencoded", strings.NewReader("link="+strings.Repeat("A", 43))))(t).Body.Close()
 	for name, view := range map[string]browser.View{
 		"day": desktop, "night": {Width: 1100, Height: 760, Dark: true}, "small": {Width: 390, Height: 780, Dark: true, Still: true},
 	} {
 		page := root.opensAdminPage(t, ctx, s, view)
-		for _, path := range []string{"/", "/users", "/users?search=nobody", "/user?id=" + alice.ID().String(), "/errors", "/audit", "/login?link=" + strings.Repeat("A", 43)} {
+		for _, path := range []string{"/", "/users", "/users?search=nobody", "/user?id=" + alice.ID().String(), "/errors", "/doctor", "/audit", "/login?link=" + strings.Repeat("A", 43)} {
 			page.goes(t, ctx, path)
 			for _, problem := range must(browser.Evaluate[[]string](ctx, page.Tab, inaccessible))(t) {
 				t.Errorf("%s, %q: %s", name, path, problem)
@@ -188,6 +189,17 @@ func TestTheAdminPageCanBeUsedByEveryone(t *testing.T) {
 		page.goes(t, ctx, "/users")
 		page.sees(t, ctx, "h1", "Log in")
 	}
+}
+
+// examines lets doctor look, and waits for what it finds.
+func (p *pageAdmin) examines(t *testing.T, ctx context.Context) {
+	t.Helper()
+	p.goes(t, ctx, "/doctor")
+	p.sees(t, ctx, "#findings", "Nothing was examined")
+	p.tabsTo(t, ctx, `form[action="/doctor/examine"] button`)
+	p.keys(t, ctx, kb.Enter)
+	p.sees(t, ctx, "#findings", "homeserver.")
+	p.sees(t, ctx, "#findings", "The config is valid")
 }
 
 // pictures takes a screenshot, for people to look at.

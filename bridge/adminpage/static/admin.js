@@ -2,7 +2,7 @@
 // stays, and so do tables that were opened. It can be turned off on the page.
 "use strict";
 
-const every = 15000;
+const every = 15000, soon = 1500;
 const box = document.getElementById("refresh");
 
 async function refresh() {
@@ -27,7 +27,12 @@ async function refresh() {
   }
 }
 
+// Where something is under way, the page is asked for more often.
+function next() {
+  setTimeout(async () => { await refresh(); next(); }, document.querySelector("[data-soon]") ? soon : every);
+}
+
 if (box) {
   box.closest("[hidden]").hidden = false;
-  setInterval(refresh, every);
+  next();
 }
