@@ -37,7 +37,7 @@ postern gatekeeper describe -c sandbox/gatekeeper.yaml > sandbox/whatsapp.yaml
 set -- --offline --dir bridge/new \
 	--homeserver http://homeserver:8008 --domain "$DOMAIN" --admin "@admin:$DOMAIN" \
 	--listen 0.0.0.0:29340 --address http://bridge:29340 \
-	--public-listen 0.0.0.0:29400 --public-url http://bridge:29400 \
+	--public-listen 0.0.0.0:29400 --public-url http://bridge:29400 --admin-listen 0.0.0.0:29350 \
 	--gatekeeper sandbox/whatsapp.yaml
 case $HOMESERVER in
 synapse)
