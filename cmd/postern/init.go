@@ -59,7 +59,7 @@ func newInit() *cobra.Command {
 	flags.StringVar(&i.setup.Listen, "listen", "", "where the bridge listens for the homeserver, as host:port")
 	flags.StringVar(&i.setup.PublicURL, "public-url", "", "where gatekeepers reach the partner server")
 	flags.StringVar(&i.setup.PublicListen, "public-listen", "", "where the partner server listens, as host:port")
-	flags.StringVar(&i.setup.AdminListen, "admin-listen", "", "where health and metrics are served, as host:port")
+	flags.StringVar(&i.setup.AdminListen, "admin-listen", "", "where the admin page, health and metrics are served, as host:port")
 	flags.StringVar(&i.gatekeeper, "gatekeeper", "", "a YAML file with one gatekeeper or a list of them")
 	flags.StringArrayVar(&i.setup.Admins, "admin", nil, "Matrix ID of an administrator; may be repeated")
 	flags.StringVar(&i.databaseType, "database-type", "", "sqlite or postgres")

@@ -21,9 +21,12 @@ import (
 // checkTimeout bounds the demo that plays by itself, once everything is built.
 const checkTimeout = 2 * time.Minute
 
+// pictureTimeout is how long pictures may take besides.
+const pictureTimeout = 2 * time.Minute
+
 func main() {
 	check := flag.Bool("check", false, "play the conversation alone and exit 0 or 1")
-	pictures := flag.String("pictures", "", "write pictures of the phone page into this folder")
+	pictures := flag.String("pictures", "", "write pictures of the phone page and the admin page into this folder")
 	flag.Parse()
 	// A second signal ends the program at once; the children die with it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,8 +51,12 @@ func run(ctx context.Context, v *view, check bool, pictures string) (err error) 
 		return err
 	}
 	if check {
+		limit := checkTimeout
+		if pictures != "" {
+			limit += chartTime + pictureTimeout
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, checkTimeout)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	scene, err := setUp(ctx, v, builder)

@@ -11,7 +11,7 @@ import (
 	"postern/testbed/browser"
 )
 
-// takePictures writes what the README shows: Bob's phone on a large screen by day, and on a small one by night.
+// takePictures writes what the README shows: Bob's phone on a large screen by day, and on a small one by night, and the admin page.
 func (s *scene) takePictures(ctx context.Context, dir string) error {
 	b, err := browser.Start(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *scene) takePictures(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	return nil
+	return s.takeAdminPictures(ctx, b, dir)
 }
 
 // talkOnPhone lets Bob write on his phone, so that a chat has something of every kind.
@@ -68,7 +68,13 @@ func takePicture(ctx context.Context, b *browser.Browser, address string, view b
 		return err
 	}
 	defer tab.Close()
-	if err = tab.WaitFor(ctx, `[...document.images].every((i) => i.complete) && document.fonts.status === "loaded"`); err != nil {
+	return keepPicture(ctx, tab, path)
+}
+
+// keepPicture writes what can be seen, once all of it is there.
+func keepPicture(ctx context.Context, tab *browser.Tab, path string) error {
+	err := tab.WaitFor(ctx, `[...document.images].every((i) => i.complete) && document.fonts.status === "loaded"`)
+	if err != nil {
 		return err
 	}
 	shot, err := tab.Screenshot(ctx)
