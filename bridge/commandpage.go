@@ -1,10 +1,13 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/event"
+
+	"postern/bridge/homeserver"
 )
 
 // pageCommand logs an admin in to the admin page.
@@ -21,18 +24,27 @@ func (d *Daemon) sendPageLink(ce *commands.Event) {
 		ce.Reply("%s", asSentence(ErrNoAdminPage))
 		return
 	}
-	err := d.matrix.SendToUser(ce.Ctx, ce.User.MXID, &event.MessageEventContent{
-		MsgType: event.MsgNotice, Body: textPageLink(d.page.NewLink(ce.User.MXID.String())), Mentions: &event.Mentions{},
-	})
+	room, err := d.matrix.ChatAlone(ce.Ctx, ce.User.MXID)
+	if errors.Is(err, homeserver.ErrNotEncrypted) || errors.Is(err, homeserver.ErrNotAlone) {
+		ce.Reply("%s", textNoPlaceForLink)
+		return
+	} else if err == nil {
+		err = d.matrix.SendToUser(ce.Ctx, ce.User.MXID, &event.MessageEventContent{
+			MsgType: event.MsgNotice, Body: textPageLink(d.page.NewLink(ce.User.MXID.String())), Mentions: &event.Mentions{},
+		})
+	}
 	if err != nil {
 		ce.Log.Err(err).Msg("Failed to send a link to the admin page")
 		ce.Reply("%s", textBridgeProblem)
 		return
 	}
-	if room, err := ce.User.GetManagementRoom(ce.Ctx); err == nil && room != ce.RoomID {
+	if room != ce.RoomID {
 		ce.Reply("The link is in your own chat with me.")
 	}
 }
+
+const textNoPlaceForLink = "A link to the admin page goes only into an encrypted chat in which there is nobody but you and me, and your chat with me is not " +
+	"one. Begin a new encrypted chat with me, write `set-management-room` there, and then `admin-page`."
 
 func textPageLink(link string) string {
 	return fmt.Sprintf("%s\n\nThis link logs you in to the admin page. It works once, within five minutes, and only the newest one does. "+

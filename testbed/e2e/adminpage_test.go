@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+	"maunium.net/go/mautrix"
 
 	"postern/testbed/browser"
 	"postern/testbed/homeserver"
@@ -145,6 +146,11 @@ func TestAnAdminLooksAfterUsersWithTheKeyboardAlone(t *testing.T) {
 		t.Error("the log has a link")
 	}
 	page.erases(t, ctx, alice)
+	// Nobody else reads a link: with an invited user who can read what comes, there is none.
+	if _, err := root.Client.InviteUser(ctx, root.Management, &mautrix.ReqInviteUser{UserID: alice.ID()}); err != nil {
+		t.Fatal(err)
+	}
+	root.command(t, ctx, "admin-page", "nobody but you and me")
 }
 
 // erases types the confirmation, and waits until the user has left.
