@@ -69,7 +69,7 @@ func (i *Intent) sendOnce(
 ) (*mautrix.RespSendEvent, error) {
 	sent := &i.connector.sent
 	if sent.inDoubt(ctx, room) {
-		found, err := i.connector.findSent(ctx, room, i.Matrix.UserID, request.TransactionID)
+		found, err := i.findSent(ctx, room, request.TransactionID)
 		if err != nil {
 			return nil, fmt.Errorf("failed to check if the message is in the room: %w", err)
 		}
@@ -86,33 +86,34 @@ func (i *Intent) sendOnce(
 	return answer, err
 }
 
-// findSent looks among the last events of the room for one with the mark. It returns "" if there is none.
-func (c *Connector) findSent(ctx context.Context, room id.RoomID, sender id.UserID, mark string) (id.EventID, error) {
-	barrier, err := c.Bot.SendMessageEvent(ctx, room, barrierType, struct{}{})
+// findSent looks among the last events of the room for one of the sender's with the mark. It returns "" if there is none. It reads as the
+// sender, who may write there, while the bot may have been taken out of the room.
+func (i *Intent) findSent(ctx context.Context, room id.RoomID, mark string) (id.EventID, error) {
+	barrier, err := i.Matrix.SendMessageEvent(ctx, room, barrierType, struct{}{})
 	if err != nil {
 		return "", err
 	}
-	page, err := c.eventsBefore(ctx, room, barrier.EventID)
+	page, err := i.eventsBefore(ctx, room, barrier.EventID)
 	for pages := 1; err == nil; pages++ {
 		for _, evt := range page.Chunk {
-			if evt != nil && evt.Sender == sender && evt.Content.Raw[markKey] == mark {
+			if evt != nil && evt.Sender == i.Matrix.UserID && evt.Content.Raw[markKey] == mark {
 				return evt.ID, nil
 			}
 		}
 		if pages == searchPages || page.End == "" {
 			return "", nil
 		}
-		page, err = c.Bot.Messages(ctx, room, page.End, "", mautrix.DirectionBackward, nil, searchPage)
+		page, err = i.Matrix.Messages(ctx, room, page.End, "", mautrix.DirectionBackward, nil, searchPage)
 	}
 	return "", err
 }
 
 // eventsBefore returns the newest events of the room, when the barrier is among them.
-func (c *Connector) eventsBefore(ctx context.Context, room id.RoomID, barrier id.EventID) (*mautrix.RespMessages, error) {
+func (i *Intent) eventsBefore(ctx context.Context, room id.RoomID, barrier id.EventID) (*mautrix.RespMessages, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, barrierLimit, errBarrier)
 	defer cancel()
 	for {
-		page, err := c.Bot.Messages(ctx, room, "", "", mautrix.DirectionBackward, nil, searchPage)
+		page, err := i.Matrix.Messages(ctx, room, "", "", mautrix.DirectionBackward, nil, searchPage)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,12 @@ func TestMessageThatAnEarlierRunSentIsNotSentAgain(t *testing.T) {
 	if _, err = s.send(homeserver.WithRepeat(context.Background()), "two"); err != nil {
 		t.Fatal(err)
 	}
-	if barriers := s.fake.made("PUT", barrier); len(barriers) != 1 {
-		t.Errorf("%d checks, want one for the first message only", len(barriers))
+	barriers := s.fake.made("PUT", barrier)
+	if len(barriers) != 1 {
+		t.Fatalf("%d checks, want one for the first message only", len(barriers))
+	}
+	if asker := "user_id=" + url.QueryEscape(bob.String()); !strings.Contains(barriers[0].Query, asker) { // the bot may be out of the room
+		t.Errorf("asked with %s, want %s", barriers[0].Query, asker)
 	}
 	if sent := s.fake.made("PUT", "send/m.room.encrypted"); len(sent) != 1 {
 		t.Errorf("%d messages sent, want the second only", len(sent))
