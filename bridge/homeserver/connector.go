@@ -73,7 +73,7 @@ type Connector struct {
 	sync     *botSync
 
 	transactionIDs transactionIDs
-	newcomers      newcomers
+	newcomers      *newcomers
 	sent           certainty
 	edits          *recentSet[id.EventID] // of users, in chats
 	forgotten      *recentSet[id.RoomID]  // see ForgetRoom
@@ -114,6 +114,7 @@ func New(options Options) *Connector {
 		edits:          newRecentSet[id.EventID](rememberedEdits),
 		forgotten:      newRecentSet[id.RoomID](rememberedRooms),
 		mediaStall:     mediaStall,
+		newcomers:      newNewcomers(),
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.intake = newIntake(c)

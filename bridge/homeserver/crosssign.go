@@ -122,6 +122,7 @@ func (d *device) publish(ctx context.Context, known *published) error {
 		err := d.publishIdentity(ctx)
 		switch {
 		case err == nil:
+			d.crypto.connector.newcomers.came(anywhere, d.user)
 		case known.identity.MasterKey == "":
 			return fmt.Errorf("failed to publish the cross-signing keys of %s: %w", d.user, err)
 		case d.user == d.crypto.connector.Bot.UserID:

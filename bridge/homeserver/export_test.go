@@ -22,14 +22,22 @@ func (c *Connector) SetLateKeyLimits(request, limit time.Duration) {
 // SetMediaStall shortens how long the homeserver may make no progress with a file.
 func (c *Connector) SetMediaStall(limit time.Duration) { c.mediaStall = limit }
 
-// Introduction is how long a newcomer waits, and Anyone stands for a user who came.
+// Introduction is how long a newcomer waits. Anyone stands for a user who came, Anywhere for the rooms of who has keys now.
 const (
 	Introduction = introduction
 	Anyone       = string(anyone)
+	Anywhere     = string(anywhere)
 )
 
 // Newcomers wait with their first message.
-type Newcomers struct{ newcomers newcomers }
+type Newcomers struct{ newcomers *newcomers }
+
+func NewNewcomers() Newcomers { return Newcomers{newNewcomers()} }
+
+// SetIntroduction shortens how long newcomers wait.
+func (c *Connector) SetIntroduction(introduction time.Duration) {
+	c.newcomers.introduction = introduction
+}
 
 func (n *Newcomers) Came(room, user string) { n.newcomers.came(id.RoomID(room), id.UserID(user)) }
 

@@ -161,9 +161,6 @@ func (i *Intent) send(
 		if i.Matrix.IsCustomPuppet {
 			i.Matrix.AddDoublePuppetValue(content)
 		}
-		if err = i.connector.newcomers.wait(ctx, room, i.Matrix.UserID); err != nil {
-			return nil, err
-		}
 		if err = i.connector.crypto.encryptAs(ctx, i.Matrix.UserID, room, kind, content); err != nil {
 			return nil, fmt.Errorf("failed to encrypt for the room: %w", err)
 		}

@@ -131,18 +131,21 @@ func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 }
 
 // encryptAs encrypts for a sender. A contact has a device of its own; for someone else, such as a user whom the bridge acts for, or
-// a contact whose device cannot be had, the bot's is used.
+// a contact whose device cannot be had, the bot's is used. It waits as [newcomers] do.
 func (m *megolm) encryptAs(ctx context.Context, sender id.UserID, room id.RoomID, kind event.Type, content *event.Content) error {
-	if !m.connector.Bridge.IsGhostMXID(sender) {
-		return m.Encrypt(ctx, room, kind, content)
+	device := m.bot
+	if m.connector.Bridge.IsGhostMXID(sender) {
+		own, release, err := m.puppets.borrow(ctx, sender)
+		if err != nil {
+			return err
+		} else if own != nil {
+			defer release()
+			device = own
+		}
 	}
-	device, release, err := m.puppets.borrow(ctx, sender)
-	if err != nil {
+	if err := m.connector.newcomers.wait(ctx, room, sender); err != nil {
 		return err
-	} else if device == nil {
-		return m.Encrypt(ctx, room, kind, content)
 	}
-	defer release()
 	return device.encrypt(ctx, room, kind, content)
 }
 

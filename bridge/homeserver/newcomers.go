@@ -9,8 +9,8 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
-// introduction is how long after the bot or a contact came into a room their first message is sent into it, and after a user came the first of
-// anybody. A client needs to get a sync, ask for keys and get an answer: three ways between it and the homeserver, and some tens of
+// introduction is how long after the bot or a contact came into a room, or got keys, their first message is sent into it, and after a user came the
+// first of anybody. A client needs to get a sync, ask for keys and get an answer: three ways between it and the homeserver, and some tens of
 // milliseconds of work.
 const introduction = 500 * time.Millisecond
 
@@ -20,22 +20,33 @@ const introduction = 500 * time.Millisecond
 // until it has the answer, and if it excludes insecure devices (MSC4153), it does not try to decrypt the message again until it is restarted.
 //
 // Only time can help: no homeserver tells whose keys were asked for. To hold back the message's key instead would show everybody a message
-// that cannot be read yet. Of both waits only what is left is waited for, so who accepts a request after a while waits for one of them.
+// that cannot be read yet. Of all waits only what is left is waited for, so who accepts a request after a while waits for one of them.
 //
-// The zero value is ready. It is safe for concurrent use.
+// It is safe for concurrent use.
 type newcomers struct {
+	introduction time.Duration
+
 	lock  sync.Mutex
 	since map[newcomer]time.Time // those who came no longer ago than introduction
 }
 
-// newcomer is the bot, a contact, or anyone for a user.
+func newNewcomers() *newcomers {
+	return &newcomers{introduction: introduction, since: make(map[newcomer]time.Time)}
+}
+
+// newcomer is the bot or a contact, or anyone for a user.
 type newcomer struct {
 	room id.RoomID
 	user id.UserID
 }
 
-// anyone stands for users, for whom it makes no difference which one came.
-const anyone id.UserID = ""
+const (
+	// anyone stands for users, for whom it makes no difference which one came.
+	anyone id.UserID = ""
+	// anywhere stands for the rooms of someone who had no keys until now, such as a contact of an earlier release: those who see them
+	// there ask for the keys when they hear that there are some.
+	anywhere id.RoomID = ""
+)
 
 // joined notes that someone came into a room.
 func (c *Connector) joined(room id.RoomID, user id.UserID) {
@@ -58,12 +69,9 @@ func (c *Connector) noteUser(ctx context.Context, evt *event.Event) {
 func (n *newcomers) came(room id.RoomID, user id.UserID) {
 	n.lock.Lock()
 	defer n.lock.Unlock()
-	if n.since == nil {
-		n.since = make(map[newcomer]time.Time)
-	}
 	now := time.Now()
 	for who, came := range n.since {
-		if now.Sub(came) >= introduction {
+		if now.Sub(came) >= n.introduction {
 			delete(n.since, who)
 		}
 	}
@@ -73,12 +81,14 @@ func (n *newcomers) came(room id.RoomID, user id.UserID) {
 // wait returns when someone may write into the room, or with ctx's error.
 func (n *newcomers) wait(ctx context.Context, room id.RoomID, user id.UserID) error {
 	n.lock.Lock()
-	came, last := n.since[newcomer{room, user}], n.since[newcomer{room, anyone}]
-	n.lock.Unlock()
-	if last.After(came) {
-		came = last
+	var last time.Time
+	for _, who := range []newcomer{{room, user}, {room, anyone}, {anywhere, user}} {
+		if came := n.since[who]; came.After(last) {
+			last = came
+		}
 	}
-	left := introduction - time.Since(came)
+	n.lock.Unlock()
+	left := n.introduction - time.Since(last)
 	if left <= 0 {
 		return nil
 	}

@@ -23,7 +23,7 @@ func waited(t *testing.T, newcomers *homeserver.Newcomers, room, user string) ti
 // TestANewcomersFirstMessageWaits, and no other.
 func TestANewcomersFirstMessageWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var newcomers homeserver.Newcomers
+		newcomers := homeserver.NewNewcomers()
 		newcomers.Came("!room", "@bob")
 		time.Sleep(homeserver.Introduction / 5)
 		newcomers.Came("!other", "@carol")
@@ -52,7 +52,7 @@ func TestEverybodyWaitsForAUserWhoComes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var newcomers homeserver.Newcomers
+				newcomers := homeserver.NewNewcomers()
 				newcomers.Came("!room", "@bob")
 				time.Sleep(test.after)
 				newcomers.Came("!room", homeserver.Anyone)
@@ -70,9 +70,26 @@ func TestEverybodyWaitsForAUserWhoComes(t *testing.T) {
 	}
 }
 
+// TestWhoHadNoKeysWaitsInEveryRoom, and nobody else.
+func TestWhoHadNoKeysWaitsInEveryRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		newcomers := homeserver.NewNewcomers()
+		newcomers.Came(homeserver.Anywhere, "@bob")
+		if got := waited(t, &newcomers, "!room", "@carol"); got != 0 {
+			t.Errorf("another contact waited %s", got)
+		}
+		if got := waited(t, &newcomers, "!room", "@bob"); got != homeserver.Introduction {
+			t.Errorf("waited %s", got)
+		}
+		if got := waited(t, &newcomers, "!other", "@bob"); got != 0 {
+			t.Errorf("then waited %s again", got)
+		}
+	})
+}
+
 func TestANewcomersMessageDoesNotOutliveItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var newcomers homeserver.Newcomers
+		newcomers := homeserver.NewNewcomers()
 		newcomers.Came("!room", "@bob")
 		ctx, cancel := context.WithTimeout(t.Context(), homeserver.Introduction/2)
 		defer cancel()

@@ -220,6 +220,7 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		ForeignReply:     "only for users of example.org",
 		Explain:          func(err error, _ event.Type, _ id.UserID) string { return s.explain(err) },
 	})
+	s.connector.SetIntroduction(0) // nobody here has a client that needs it
 	s.connector.SetMissingKeyPauses(time.Millisecond, time.Millisecond)
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
 	s.bridge = bridgev2.NewBridge("", s.db, log, &cfg.Bridge, s.connector, s.network, commands.NewProcessor)
