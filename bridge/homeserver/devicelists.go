@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,18 +20,36 @@ type secondLooks struct {
 	users map[id.UserID]struct{}
 }
 
-// add tells whether a look at the user has to be planned, which begins with taken.
-func (s *secondLooks) add(user id.UserID) bool {
+// plan has look called with the users after secondLook, unless ctx ends before. Users are left out who are to be looked at already: that comes
+// after this news, too. spawn runs what it is given in the background.
+func (s *secondLooks) plan(ctx context.Context, users []id.UserID, spawn func(func()), look func(users []id.UserID)) {
+	planned := s.add(users)
+	if len(planned) == 0 {
+		return
+	}
+	spawn(func() {
+		err := sleep(ctx, secondLook)
+		s.taken(planned) // before the look, for news that comes during it
+		if err == nil {
+			look(planned)
+		}
+	})
+}
+
+// add returns those of the users who were not there.
+func (s *secondLooks) add(users []id.UserID) (added []id.UserID) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if _, planned := s.users[user]; planned {
-		return false
-	}
 	if s.users == nil {
 		s.users = make(map[id.UserID]struct{})
 	}
-	s.users[user] = struct{}{}
-	return true
+	for _, user := range users {
+		if _, planned := s.users[user]; !planned {
+			s.users[user] = struct{}{}
+			added = append(added, user)
+		}
+	}
+	return added
 }
 
 func (s *secondLooks) taken(users []id.UserID) {
@@ -43,22 +62,13 @@ func (s *secondLooks) taken(users []id.UserID) {
 
 // devicesChanged takes in news of users' devices from a transaction, and looks a second time soon after.
 func (m *megolm) devicesChanged(ctx context.Context, lists *mautrix.DeviceLists) {
-	machine := m.bot.machine
-	machine.HandleDeviceLists(ctx, lists, "")
-	var again []id.UserID
-	for _, user := range lists.Changed {
-		if !m.connector.intake.isOurs(user) && m.looks.add(user) {
-			again = append(again, user)
-		}
-	}
-	if len(again) == 0 || m.connector.life.Err() != nil {
+	m.bot.machine.HandleDeviceLists(ctx, lists, "")
+	life := m.connector.life
+	if life.Err() != nil {
 		return
 	}
-	m.background.Go(func() {
-		err := sleep(m.connector.life, secondLook)
-		m.looks.taken(again)
-		if err == nil {
-			machine.HandleDeviceLists(m.log.WithContext(m.connector.life), &mautrix.DeviceLists{Changed: again}, "")
-		}
+	users := slices.DeleteFunc(slices.Clone(lists.Changed), m.connector.intake.isOurs)
+	m.looks.plan(life, users, m.background.Go, func(users []id.UserID) {
+		m.bot.machine.HandleDeviceLists(m.log.WithContext(life), &mautrix.DeviceLists{Changed: users}, "")
 	})
 }

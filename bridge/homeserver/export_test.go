@@ -146,3 +146,13 @@ func (c *Connector) DropPuppets() {
 	c.crypto.puppets.evict()
 	c.crypto.puppets.max = limit
 }
+
+// SecondLook is how long after news of devices they are looked at again.
+const SecondLook = secondLook
+
+// SecondLooks are planned with news of users' devices.
+type SecondLooks struct{ looks secondLooks }
+
+func (s *SecondLooks) Plan(ctx context.Context, look func(users []id.UserID), users ...id.UserID) {
+	s.looks.plan(ctx, users, func(work func()) { go work() }, look)
+}
