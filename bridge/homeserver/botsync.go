@@ -187,10 +187,9 @@ func isEmpty(answer *mautrix.RespSync) bool {
 
 func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
 	if !s.connector.features.ToDevice {
-		machine := s.connector.crypto.bot.machine
-		machine.HandleDeviceLists(ctx, &answer.DeviceLists, s.token)
+		s.connector.crypto.handleDeviceLists(ctx, &answer.DeviceLists)
 		s.connector.intake.toDevice(ctx, answer.ToDevice.Events)
-		machine.HandleOTKCounts(ctx, &answer.DeviceOTKCount)
+		s.connector.crypto.bot.machine.HandleOTKCounts(ctx, &answer.DeviceOTKCount)
 	}
 	if s.token == "" {
 		// The first answer ever is about the past.

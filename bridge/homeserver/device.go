@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/exsync"
@@ -28,10 +29,37 @@ type device struct {
 	login chan *mautrix.Client
 	// sharing is held while a message is encrypted for a room.
 	sharing *exsync.KeyedMutex[id.RoomID]
-	// collecting is held while messages to the device are read.
+	// collecting is held while messages to the device are read. It protects collected: when that was last done, or the device made.
 	collecting sync.Mutex
-	// fresh: the device was made a moment ago, so nothing can wait for it at the homeserver.
-	fresh bool
+	collected  time.Time
+	// using is held for reading by who encrypts as the device, and otherwise by who gives it up. It protects gone.
+	using sync.RWMutex
+	gone  bool
+}
+
+// errGone: another device has taken the place of this one since it was borrowed.
+var errGone = errors.New("the device was given up")
+
+// use keeps the device from being given up until the caller has called using.RUnlock, or returns errGone.
+func (d *device) use() error {
+	d.using.RLock()
+	if d.gone {
+		d.using.RUnlock()
+		return errGone
+	}
+	return nil
+}
+
+// giveUp forgets the device when nobody encrypts as it any more. What was shared by it must not get mixed up with what its successor shares.
+func (d *device) giveUp(ctx context.Context) error {
+	d.using.Lock()
+	defer d.using.Unlock()
+	if err := d.forget(ctx); err != nil {
+		return err
+	}
+	d.gone = true
+	d.close()
+	return nil
 }
 
 func (m *megolm) newDevice(user id.UserID, store *cryptoStore) *device {

@@ -60,9 +60,15 @@ func (s *secondLooks) taken(users []id.UserID) {
 	}
 }
 
-// devicesChanged takes in news of users' devices from a transaction, and looks a second time soon after.
-func (m *megolm) devicesChanged(ctx context.Context, lists *mautrix.DeviceLists) {
+// handleDeviceLists takes in news of users' and contacts' devices.
+func (m *megolm) handleDeviceLists(ctx context.Context, lists *mautrix.DeviceLists) {
 	m.bot.machine.HandleDeviceLists(ctx, lists, "")
+	m.puppets.doubt(lists.Changed)
+}
+
+// devicesChanged is handleDeviceLists for a transaction: it looks a second time soon after.
+func (m *megolm) devicesChanged(ctx context.Context, lists *mautrix.DeviceLists) {
+	m.handleDeviceLists(ctx, lists)
 	life := m.connector.life
 	if life.Err() != nil {
 		return

@@ -156,3 +156,23 @@ type SecondLooks struct{ looks secondLooks }
 func (s *SecondLooks) Plan(ctx context.Context, look func(users []id.UserID), users ...id.UserID) {
 	s.looks.plan(ctx, users, func(work func()) { go work() }, look)
 }
+
+// ErrGone is what a contact's device says that another has taken the place of.
+var ErrGone = errGone
+
+// BorrowPuppet returns what encrypts as the device that a contact has now.
+func (c *Connector) BorrowPuppet(ctx context.Context, user id.UserID) (encrypt func(id.RoomID, *event.Content) error, err error) {
+	device, release, err := c.crypto.puppets.borrow(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	release()
+	return func(room id.RoomID, content *event.Content) error {
+		return device.encrypt(ctx, room, event.EventMessage, content)
+	}, nil
+}
+
+// SetCollectInterval shortens how often is looked for what waits for a contact's device.
+func (c *Connector) SetCollectInterval(interval time.Duration) {
+	c.crypto.puppets.collectInterval = interval
+}

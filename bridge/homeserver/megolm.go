@@ -133,20 +133,26 @@ func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 // encryptAs encrypts for a sender. A contact has a device of its own; for someone else, such as a user whom the bridge acts for, or
 // a contact whose device cannot be had, the bot's is used. It waits as [newcomers] do.
 func (m *megolm) encryptAs(ctx context.Context, sender id.UserID, room id.RoomID, kind event.Type, content *event.Content) error {
-	device := m.bot
-	if m.connector.Bridge.IsGhostMXID(sender) {
-		own, release, err := m.puppets.borrow(ctx, sender)
-		if err != nil {
+	isContact := m.connector.Bridge.IsGhostMXID(sender)
+	for {
+		device, release := m.bot, func() {}
+		if isContact {
+			own, put, err := m.puppets.borrow(ctx, sender)
+			if err != nil {
+				return err
+			} else if own != nil {
+				device, release = own, put
+			}
+		}
+		err := m.connector.newcomers.wait(ctx, room, sender)
+		if err == nil {
+			err = device.encrypt(ctx, room, kind, content)
+		}
+		release()
+		if !errors.Is(err, errGone) {
 			return err
-		} else if own != nil {
-			defer release()
-			device = own
 		}
 	}
-	if err := m.connector.newcomers.wait(ctx, room, sender); err != nil {
-		return err
-	}
-	return device.encrypt(ctx, room, kind, content)
 }
 
 // prepare gives a contact a device, before others can see the contact in a room. Failures are found again by whoever encrypts.

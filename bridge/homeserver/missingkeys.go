@@ -207,6 +207,10 @@ func (m *megolm) resend(ctx context.Context, key RoomKey) (bool, error) {
 		}
 	}
 	defer release()
+	if owner.use() != nil {
+		return false, nil // its keys are forgotten
+	}
+	defer owner.using.RUnlock()
 	missed, err := owner.send(ctx, map[id.UserID]map[id.DeviceID]*event.Content{
 		key.User: {key.Device: {VeryRaw: key.Key}},
 	})

@@ -25,6 +25,9 @@ const (
 	// collectFilter asks for nothing but to-device messages.
 	collectFilter = `{"presence":{"not_types":["*"]},"account_data":{"not_types":["*"]},"room":{"account_data":{"not_types":["*"]},` +
 		`"ephemeral":{"not_types":["*"]},"state":{"not_types":["*"]},"timeline":{"not_types":["*"],"limit":1}}}`
+	// collectInterval is the least time between two looks before sessions are shared. Only a chat with hundreds of messages in that time
+	// shares more than one session in it, and would be held up by looking each time.
+	collectInterval = 10 * time.Minute
 	// maxCollectors bounds the contacts of one room that are looked at for a missing key. A chat has one.
 	maxCollectors = 3
 )
@@ -62,6 +65,12 @@ func (d *device) collectBeforeSharing(ctx context.Context) {
 	if c.features.ToDevice || d.user == c.Bot.UserID {
 		return
 	}
+	d.collecting.Lock()
+	recently := time.Since(d.collected) < d.crypto.puppets.collectInterval
+	d.collecting.Unlock()
+	if recently {
+		return
+	}
 	if err := d.collect(ctx); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("user_id", d.user).Msg("Failed to read what was sent to a contact's device")
 	}
@@ -78,6 +87,7 @@ func (d *device) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	for range collectRounds {
 		answer, err := session.FullSyncRequest(ctx, mautrix.ReqSync{
 			Since: d.store.SyncToken, FilterID: collectFilter, SetPresence: event.PresenceOffline,
@@ -89,7 +99,7 @@ func (d *device) collect(ctx context.Context) error {
 			return fmt.Errorf("failed to sync as %s: %w", d.user, err)
 		}
 		// The bot is told of users' devices itself, unless it was taken out of the room.
-		d.crypto.bot.machine.HandleDeviceLists(ctx, &answer.DeviceLists, "")
+		d.crypto.handleDeviceLists(ctx, &answer.DeviceLists)
 		for _, evt := range answer.ToDevice.Events {
 			if evt != nil {
 				prepare(ctx, evt, event.ToDeviceEventType)
@@ -103,6 +113,7 @@ func (d *device) collect(ctx context.Context) error {
 		if err = d.store.PutNextBatch(ctx, answer.NextBatch); err != nil {
 			return fmt.Errorf("failed to store how far %s has read: %w", d.user, err)
 		}
+		d.collected = began
 		if len(answer.ToDevice.Events) == 0 && !first {
 			return nil
 		}

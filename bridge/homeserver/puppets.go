@@ -20,8 +20,9 @@ const (
 // puppets are the contacts' devices. They are loaded from the database when they are needed, or made, and dropped when
 // others are needed more. A device is never in memory twice: its Olm sessions would go two ways.
 type puppets struct {
-	crypto *megolm
-	max    int
+	crypto          *megolm
+	max             int
+	collectInterval time.Duration
 
 	lock   sync.Mutex
 	loaded map[id.UserID]*list.Element // of *puppet
@@ -34,8 +35,10 @@ type puppets struct {
 // puppet is a contact in memory.
 type puppet struct {
 	user id.UserID
-	uses int       // the lock of puppets protects it, and the next one
+	uses int       // the lock of puppets protects it, and the next two
 	used time.Time // last
+	// doubted: there was news of the contact's devices, so ours may be gone from the homeserver.
+	doubted bool
 
 	busy   chan struct{} // holds one value while someone loads or makes the device, and protects what follows
 	device *device       // nil if it is not loaded
@@ -44,7 +47,9 @@ type puppet struct {
 }
 
 func newPuppets(m *megolm) *puppets {
-	return &puppets{crypto: m, max: maxPuppets, loaded: make(map[id.UserID]*list.Element), order: list.New()}
+	return &puppets{
+		crypto: m, max: maxPuppets, collectInterval: collectInterval, loaded: make(map[id.UserID]*list.Element), order: list.New(),
+	}
 }
 
 // get returns the puppet of a contact, which stays in memory until it is put back.
@@ -125,6 +130,9 @@ func (s *puppets) borrow(ctx context.Context, user id.UserID) (device *device, r
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.isDoubted(p) {
+		p.ready = false
+	}
 	if !p.ready {
 		err = s.setUp(ctx, p)
 	}
@@ -134,6 +142,27 @@ func (s *puppets) borrow(ctx context.Context, user id.UserID) (device *device, r
 	}
 	<-p.busy
 	return p.device, func() { s.put(p) }, nil
+}
+
+// doubt is called with news of users' devices. Before a contact among them writes again, the homeserver is asked if it still has ours: someone
+// may have deleted it there, and clients do not trust what comes from a device that they do not find. Most news is of what we did.
+func (s *puppets) doubt(users []id.UserID) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, user := range users {
+		if element, ok := s.loaded[user]; ok {
+			element.Value.(*puppet).doubted = true
+		}
+	}
+}
+
+// isDoubted tells it once.
+func (s *puppets) isDoubted(p *puppet) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	doubted := p.doubted
+	p.doubted = false
+	return doubted
 }
 
 // receive takes a to-device message for a contact: the key of a user's messages. What contacts' devices are asked for is not

@@ -102,10 +102,9 @@ func (s *puppets) trySetUp(ctx context.Context, p *puppet) error {
 	}
 	if p.device.machine.GetAccount().Shared && !known.has(p.device) {
 		zerolog.Ctx(ctx).Warn().Stringer("user_id", p.user).Msg("The homeserver lost the keys of a contact's device, making a new device")
-		if err = p.device.forget(ctx); err != nil {
+		if err = p.device.giveUp(ctx); err != nil {
 			return err
 		}
-		p.device.close()
 		p.device = nil
 		return s.make(ctx, p)
 	}
@@ -127,10 +126,9 @@ func (s *puppets) forget(ctx context.Context, user id.UserID) error {
 	if err = p.device.retire(ctx); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("The homeserver keeps a device that is not used any more")
 	}
-	if err = p.device.forget(ctx); err != nil {
+	if err = p.device.giveUp(ctx); err != nil {
 		return err
 	}
-	p.device.close()
 	p.device, p.ready = nil, false
 	return nil
 }
@@ -139,7 +137,7 @@ func (s *puppets) forget(ctx context.Context, user id.UserID) error {
 func (s *puppets) make(ctx context.Context, p *puppet) error {
 	store := s.crypto.bot.store.of(p.user)
 	device := s.crypto.newDevice(p.user, store)
-	device.fresh = true
+	device.collected = time.Now() // nothing can wait for it
 	store.DeviceID = newDeviceID()
 	device.client = device.newClient(store.DeviceID)
 	var known *published

@@ -14,8 +14,12 @@ import (
 const shareTries = 3
 
 // encrypt replaces content by its encrypted form. A room without a session of the device, or with one that is used up, gets a
-// new one first.
+// new one first. Errors: errGone, and others.
 func (d *device) encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
+	if err := d.use(); err != nil {
+		return err
+	}
+	defer d.using.RUnlock()
 	defer d.sharing.WithLock(room)()
 	encrypted, err := d.machine.EncryptMegolmEvent(ctx, room, kind, content)
 	for try := 0; crypto.IsShareError(err) && try < shareTries; try++ {
@@ -35,9 +39,7 @@ func (d *device) encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 // that cannot be reached. If the members or their devices change meanwhile, there is no session afterwards, and another has to be
 // made. mautrix has this too, but says of a device that it could not reach that it has the key.
 func (d *device) share(ctx context.Context, room id.RoomID) error {
-	if !d.fresh {
-		d.collectBeforeSharing(ctx)
-	}
+	d.collectBeforeSharing(ctx)
 	members, err := d.crypto.members(ctx, room)
 	if err != nil {
 		return fmt.Errorf("failed to list the members: %w", err)
