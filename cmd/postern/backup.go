@@ -18,7 +18,8 @@ func newBackup() *cobra.Command {
 		Use:   "backup",
 		Short: "Copy the database, while the bridge runs or not",
 		Long: "Writes a consistent copy of an SQLite database to a new file with mode 0600, and checks it. The bridge goes on meanwhile. The secret\n" +
-			"key is not in it, and belongs to another place: without it the copy cannot be read. For PostgreSQL it says what to do instead.",
+			"key is not in it, and belongs to another place: without it the copy cannot be read, and nobody can ever be the bot and the contacts again,\n" +
+			"whose identities in Matrix are made from it. It never changes, so one copy is enough. For PostgreSQL it says what to do instead.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Getenv)
@@ -31,7 +32,7 @@ func newBackup() *cobra.Command {
 			if err = bridge.Backup(command.Context(), cfg, output); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(command.OutOrStdout(), "wrote %s. Keep a copy of the secret key in another place.\n", output)
+			_, err = fmt.Fprintf(command.OutOrStdout(), "wrote %s. Keep a copy of the secret key in another place: it never changes, and nothing can replace it.\n", output)
 			return err
 		},
 	}
