@@ -72,12 +72,12 @@ type rates struct {
 // round lets the raw senders send and then the contacts.
 func (r *rates) round(ctx context.Context, each int) error {
 	messages := float64(chats * each)
-	measured, homeserverTook, _, err := r.timed(func() (float64, error) { return r.senders.Rate(ctx, each) })
+	measured, homeserverTook, _, err := timed(r.stack, func() (float64, error) { return r.senders.Rate(ctx, each) })
 	if err != nil {
 		return err
 	}
 	r.raw, r.rawHomeserver = append(r.raw, measured), append(r.rawHomeserver, homeserverTook.Seconds()*1000/messages)
-	measured, homeserverTook, bridgeTook, err := r.timed(func() (float64, error) { return r.chats.rate(ctx, each) })
+	measured, homeserverTook, bridgeTook, err := timed(r.stack, func() (float64, error) { return r.chats.rate(ctx, each) })
 	if err != nil {
 		return err
 	}
@@ -88,21 +88,21 @@ func (r *rates) round(ctx context.Context, each int) error {
 }
 
 // timed also returns how much processor time the two servers took meanwhile.
-func (r *rates) timed(measure func() (float64, error)) (rate float64, homeserver, bridge time.Duration, err error) {
-	before, err := r.processorTimes()
+func timed(s *stack.Stack, measure func() (float64, error)) (rate float64, homeserver, bridge time.Duration, err error) {
+	before, err := processorTimes(s)
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	if rate, err = measure(); err != nil {
 		return 0, 0, 0, err
 	}
-	after, err := r.processorTimes()
+	after, err := processorTimes(s)
 	return rate, after[0] - before[0], after[1] - before[1], err
 }
 
-func (r *rates) processorTimes() (homeserverAndBridge [2]time.Duration, err error) {
-	if homeserverAndBridge[0], err = r.stack.Homeserver.ProcessorTime(); err == nil {
-		homeserverAndBridge[1], err = r.stack.Bridge.ProcessorTime()
+func processorTimes(s *stack.Stack) (homeserverAndBridge [2]time.Duration, err error) {
+	if homeserverAndBridge[0], err = s.Homeserver.ProcessorTime(); err == nil {
+		homeserverAndBridge[1], err = s.Bridge.ProcessorTime()
 	}
 	return homeserverAndBridge, err
 }
