@@ -9,6 +9,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/testbed/homeserver"
 	"postern/testbed/jsuser"
 	"postern/testbed/matrixuser"
 	"postern/testbed/record"
@@ -86,6 +87,22 @@ func (u *elementUser) restarts(t *testing.T, ctx context.Context) record.Mark {
 	return mark
 }
 
+// inBothModes runs a test with an app that shows messages of all devices, and with one that excludes insecure devices.
+func inBothModes(t *testing.T, test func(t *testing.T, excludeInsecure bool)) {
+	for name, excludeInsecure := range map[string]bool{"all devices": false, "signed devices only": true} {
+		t.Run(name, func(t *testing.T) { test(t, excludeInsecure) })
+	}
+}
+
+// reopens restarts the user's app in the other mode, waits for the last message of the rooms, and wants that nothing is shown beside any.
+func (u *elementUser) reopens(t *testing.T, ctx context.Context, last *event.Event, rooms ...id.RoomID) {
+	t.Helper()
+	u.ExcludeInsecure = !u.ExcludeInsecure
+	mark := u.restarts(t, ctx)
+	u.sees(t, ctx, mark, "last message", func(evt *event.Event) bool { return evt.ID == last.ID })
+	checkUnblemished(t, ctx, u.User, mark, rooms...)
+}
+
 // meets waits for a message of someone who came into the room just before. Element asks for the keys of those whom it sees come, and
 // before it has the answer, it takes their devices for ones that are not signed. If it excludes such devices, it does not try the
 // message again until it is restarted, whoever in Matrix wrote it. The restart is given here.
@@ -108,11 +125,17 @@ func (u *elementUser) meets(t *testing.T, ctx context.Context, mark record.Mark,
 func checkUnblemished(t *testing.T, ctx context.Context, app *jsuser.User, mark record.Mark, rooms ...id.RoomID) {
 	t.Helper()
 	for _, sight := range app.Since(mark) {
-		if blemish := sight.Blemish(); blemish != "" {
+		if blemish := sight.Blemish(); blemish != "" && !wasOvertaken(sight) {
 			t.Errorf("%s in %s was shown with %s", sight, sight.Event.RoomID, blemish)
 		}
 	}
 	checkUnblemishedNow(t, ctx, app, rooms...)
+}
+
+// wasOvertaken tells of a message that its key may still come to. Dendrite brings keys and messages on different ways, and on a busy machine the
+// message may be there first, though the key was sent before it; those of the user's own devices, too. What stays so is found in the end.
+func wasOvertaken(sight *jsuser.Sight) bool {
+	return sight.Failure == "MEGOLM_UNKNOWN_INBOUND_SESSION_ID" && homeserver.KindFromEnvironment() == homeserver.Dendrite
 }
 
 // checkUnblemishedNow is checkUnblemished without what was before.

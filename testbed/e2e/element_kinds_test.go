@@ -19,21 +19,15 @@ import (
 // TestElementShowsEveryKindWithoutAShield: everything that a contact and the bridge can write stands in the room as it would in a chat
 // between two people with Element; before a restart of the app and after it, whether insecure devices are excluded or not.
 func TestElementShowsEveryKindWithoutAShield(t *testing.T) {
-	for name, excludeInsecure := range map[string]bool{"all devices": false, "signed devices only": true} {
-		t.Run(name, func(t *testing.T) {
-			ctx, s := shared(t)
-			alice, bob := newElementUser(t, ctx, s, "alice", excludeInsecure), newContact(t, ctx, s, "Bob", 1)
-			room := alice.startChat(t, ctx, bob)
-			alice.getsEveryKind(t, ctx, s, bob, room)
-			last := alice.isWritten(t, ctx, bob)
-			checkUnblemished(t, ctx, alice.User, alice.since, room, alice.Management)
-
-			alice.ExcludeInsecure = !excludeInsecure
-			mark := alice.restarts(t, ctx)
-			alice.sees(t, ctx, mark, "last message", func(evt *event.Event) bool { return evt.ID == last.ID })
-			checkUnblemished(t, ctx, alice.User, mark, room, alice.Management)
-		})
-	}
+	inBothModes(t, func(t *testing.T, excludeInsecure bool) {
+		ctx, s := shared(t)
+		alice, bob := newElementUser(t, ctx, s, "alice", excludeInsecure), newContact(t, ctx, s, "Bob", 1)
+		room := alice.startChat(t, ctx, bob)
+		alice.getsEveryKind(t, ctx, s, bob, room)
+		last := alice.isWritten(t, ctx, bob)
+		checkUnblemished(t, ctx, alice.User, alice.since, room, alice.Management)
+		alice.reopens(t, ctx, last, room, alice.Management)
+	})
 }
 
 // getsEveryKind lets the contact send one of each kind, and waits for each.

@@ -25,6 +25,9 @@ for (const level of ["trace", "debug", "log", "info", "warn", "error"]) {
     console[level] = (...args) => log(new Date().toISOString(), ...args);
 }
 
+// What the SDK does in the background may fail, such as a request that the stop interrupts. A browser goes on then, too.
+process.on("unhandledRejection", (error) => console.error("unhandled rejection:", error));
+
 let client;
 let storeFile;
 const reported = new Map(); // the last report of each event, as JSON
