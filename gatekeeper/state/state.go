@@ -50,7 +50,7 @@ func Open(ctx context.Context, path string, log dbutil.DatabaseLogger) (*State, 
 	db.Owner = "postern gatekeeper"
 	db.Log = log
 	db.UpgradeTable = upgrades
-	if err = db.Upgrade(ctx); err != nil {
+	if err = db.DoTxn(ctx, nil, db.Upgrade); err != nil { // all steps or none
 		_ = db.Close()
 		return nil, fmt.Errorf("failed to upgrade the gatekeeper's database: %w", err)
 	}
