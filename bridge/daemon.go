@@ -71,12 +71,14 @@ func New(ctx context.Context, cfg *config.Config, version string, log zerolog.Lo
 
 // newDaemon is New with a clock that tests can move. Tokens and enlistments go by it.
 func newDaemon(ctx context.Context, cfg *config.Config, version string, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
+	ofBridge := logOf(log, cfg.Logging, config.ComponentBridge)
+	ofBridge.Info().Str("version", version).Msg("Postern starts")
 	databaseLog := logOf(log, cfg.Logging, config.ComponentDatabase)
 	raw, err := database.Open(ctx, string(cfg.Database.Type), cfg.Database.URI, databaseLog)
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, log: logOf(log, cfg.Logging, config.ComponentBridge), root: log, clock: clock, raw: raw, version: version, started: time.Now()}
+	d := &Daemon{cfg: cfg, log: ofBridge, root: log, clock: clock, raw: raw, version: version, started: time.Now()}
 	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
 	raw.Log = newMeteredQueries(databaseLog.With().Str("db_section", "main").Logger(), d.metrics)

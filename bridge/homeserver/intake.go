@@ -202,7 +202,7 @@ func (i *intake) ephemeral(ctx context.Context, evt *event.Event) {
 	default:
 		return
 	}
-	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+	i.hand(ctx, evt)
 }
 
 // bridgedState are the state events that bridgev2 wants to see.
@@ -231,7 +231,7 @@ func (i *intake) state(ctx context.Context, evt *event.Event) {
 		return
 	}
 	if slices.Contains(bridgedState, evt.Type) && (!i.isOwn(evt) || evt.Type == event.StateTombstone) && !i.isStranger(ctx, evt) {
-		i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+		i.hand(ctx, evt)
 	}
 }
 
@@ -259,46 +259,13 @@ func (i *intake) message(ctx context.Context, evt *event.Event) {
 	if content, ok := evt.Content.Parsed.(*event.RedactionEventContent); ok {
 		i.redacted.add(cmp.Or(evt.Redacts, content.Redacts))
 	}
-	i.connector.Bridge.QueueMatrixEvent(ctx, evt)
+	i.hand(ctx, evt)
 }
 
-// encrypted decrypts the event, or leaves it to lateKeys if its key is not here yet.
-func (i *intake) encrypted(ctx context.Context, evt *event.Event) {
-	content, ok := evt.Content.Parsed.(*event.EncryptedEventContent)
-	if !ok {
-		return
-	}
-	if i.connector.late.isWaiting(evt.RoomID, content.SessionID) {
-		i.connector.late.add(ctx, evt, content)
-		return
-	}
-	i.decrypt(ctx, evt, content)
-}
-
-func (i *intake) decrypt(ctx context.Context, evt *event.Event, content *event.EncryptedEventContent) {
-	if i.isRedacted(evt) { // while it waited for its key
-		return
-	}
-	decrypted, err := i.connector.crypto.Decrypt(ctx, evt)
-	switch {
-	case errors.Is(err, errNoSession):
-		i.connector.late.add(ctx, evt, content)
-	case err != nil:
-		i.refuse(ctx, evt, err)
-	default:
-		zerolog.Ctx(ctx).Debug().Msg("An event was decrypted")
-		i.connector.missing.online(evt.Sender)
-		i.message(ctx, decrypted)
-	}
-}
-
-// refuse tells the sender of a message that it could not be read, strangers outside of chats excepted.
-func (i *intake) refuse(ctx context.Context, evt *event.Event, reason error) {
-	known, err := i.connector.isKnownPlace(ctx, evt)
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to find out where a message that cannot be read comes from")
-	}
-	i.connector.late.giveUp(ctx, lateEvent{evt, known || err != nil}, reason)
+// hand gives an event to bridgev2, whose log says from there on what becomes of it.
+func (i *intake) hand(ctx context.Context, evt *event.Event) {
+	log := i.connector.Bridge.Log.With().Stringer("event_id", evt.ID).Stringer("room_id", evt.RoomID).Logger()
+	i.connector.Bridge.QueueMatrixEvent(log.WithContext(ctx), evt)
 }
 
 // isOurs tells whether the user is the bot or a contact.

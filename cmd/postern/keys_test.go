@@ -46,7 +46,7 @@ func installed(t *testing.T) (path string, keys provider.KeyStore) {
 		t.Fatal(err)
 	}
 	db := database.New(raw, secret, zerolog.Nop())
-	if err = db.Upgrade(ctx); err != nil {
+	if err = db.UpgradeAll(ctx, database.Upgrading{Log: zerolog.Nop()}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = provider.New(ctx, provider.Options{

@@ -37,7 +37,6 @@ func newRun() *cobra.Command {
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(gcPercent)
 			}
-			log.Info().Str("version", version()).Msg("Postern starts")
 			daemon, err := bridge.New(command.Context(), cfg, version(), log)
 			if err != nil {
 				return err

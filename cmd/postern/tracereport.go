@@ -122,12 +122,16 @@ var quietDetails = map[string]bool{
 	"gatekeeper_time": true, "remote_message_id": true, "remote_target_message_id": true,
 }
 
+// units are those of times in the log.
+var units = map[string]string{"took": " ms", "retry_in": " ms", "duration": " ms"}
+
 func detailText(details []trace.Detail) string {
 	var parts []string
 	for _, detail := range details {
-		if !quietDetails[detail.Name] {
-			parts = append(parts, detail.Name+" "+detail.Value)
+		if quietDetails[detail.Name] {
+			continue
 		}
+		parts = append(parts, detail.Name+" "+detail.Value+units[detail.Name])
 	}
 	return strings.Join(parts, ", ")
 }
