@@ -89,6 +89,9 @@ var homeserverFaults = []provoked{
 	{"an old Dendrite", func(i *installation) { i.homeserver.software, i.homeserver.version = "Dendrite", "0.13.8+abc" }, "homeserver.version", doctor.Warning, "Dendrite 0.13.8", "Update"},
 	{"an unknown homeserver", func(i *installation) { i.homeserver.software = "" }, "homeserver.version", doctor.Note, "does not tell what it is", ""},
 	{"a registration that was not loaded", func(i *installation) { i.homeserver.asToken = "none" }, "homeserver.token", doctor.Fault, "did not load the registration", "app_service_config_files"},
+	{"a Dendrite that had the registration once", func(i *installation) {
+		i.homeserver.bugs[whoamiPath] = answer(200, `{"user_id": "@sender:example.org"}`)
+	}, "homeserver.token", doctor.Fault, "an ordinary user: it did not load the registration", "app_service_api.config_files"},
 	{"a homeserver that fails", func(i *installation) { i.homeserver.bugs[whoamiPath] = answer(500, `{"errcode": "M_UNKNOWN"}`) }, "homeserver.token", doctor.Fault, "status 500, M_UNKNOWN", "log"},
 	{"another server name", func(i *installation) { i.homeserver.domain = "other.example" }, "homeserver.token", doctor.Fault, "The homeserver's name is other.example", "homeserver.domain"},
 	{"another bot in the registration", func(i *installation) { i.homeserver.users = regexp.MustCompile(`^@postern_.*:example\.org$`) }, "homeserver.bot", doctor.Fault, "not in the registration's namespaces", "bot_username"},
@@ -156,6 +159,11 @@ func asDendrite(then func(i *installation)) func(i *installation) {
 
 var publicFaults = []provoked{
 	{"a public address without server", func(i *installation) { i.public.Close() }, "public.reachable", doctor.Fault, "refused", "reverse proxy"},
+	{"a bridge that is off, without a proxy", func(i *installation) {
+		i.down()
+		i.cfg.Public.Listen = closedPort(i.t)
+		i.cfg.Public.URL = "http://" + i.cfg.Public.Listen
+	}, "public.reachable", doctor.Note, "does not run", "Start the bridge"},
 	{"an expired certificate", func(i *installation) { i.certify = i.authority.certify(i.t, time.Now().AddDate(0, 0, -1), "127.0.0.1") }, "public.certificate", doctor.Fault, "has expired", "Renew"},
 	{"a certificate for another name", func(i *installation) { i.certify = i.authority.certify(i.t, time.Now().AddDate(1, 0, 0), "127.0.0.2") }, "public.certificate", doctor.Fault, "for other names", "certificate"},
 	{"a certificate without its chain", func(i *installation) {

@@ -81,6 +81,13 @@ func versionFinding(server homeserver.Features) Finding {
 	return fine(check, "The homeserver is "+name+".")
 }
 
+const (
+	notLoaded = "it did not load the registration, or another one."
+	// loadRemedy is for a homeserver that knows nothing of the bridge.
+	loadRemedy = "List registration.yaml in the homeserver's configuration (Synapse: app_service_config_files, Dendrite: app_service_api.config_files), " +
+		"compare its as_token with the config, and restart the homeserver."
+)
+
 const whoamiPath = "/_matrix/client/v3/account/whoami"
 
 // whoami asks as whom a token counts. user is "" for the registration's own sender.
@@ -101,9 +108,7 @@ func (e *examination) tokenFinding(ctx context.Context) Finding {
 	switch refused := heard.refusal(); {
 	case heard.status == http.StatusOK:
 	case refused.Code == "M_UNKNOWN_TOKEN":
-		return fault(check, "The homeserver does not know the as_token: it did not load the registration, or another one.",
-			"List registration.yaml in the homeserver's configuration (Synapse: app_service_config_files, Dendrite: app_service_api.config_files), "+
-				"compare its as_token with the config, and restart the homeserver.")
+		return fault(check, "The homeserver does not know the as_token: "+notLoaded, loadRemedy)
 	default:
 		return fault(check, fmt.Sprintf("The homeserver refuses the as_token (status %d, %s).", heard.status, errorCode(refused)), "Look at the homeserver's log.")
 	}
@@ -114,6 +119,10 @@ func (e *examination) tokenFinding(ctx context.Context) Finding {
 	if domain := who.UserID.Homeserver(); domain != "" && domain != e.Config.Homeserver.Domain {
 		return fault(check, fmt.Sprintf("The homeserver's name is %s, and homeserver.domain is %s.", domain, e.Config.Homeserver.Domain),
 			"Correct homeserver.domain, and make the registrations anew with `postern init`. Enlistments go by the name.")
+	}
+	// Dendrite keeps the tokens of registrations that it had once.
+	if stands, err := e.stand(ctx, e.Config.Appservice.ASToken, e.bot()); err == nil && stands == mayNothing {
+		return fault(check, "The homeserver takes the as_token for that of an ordinary user: "+notLoaded, loadRemedy)
 	}
 	return fine(check, "The homeserver loaded the registration: it accepts the as_token.")
 }
@@ -134,6 +143,8 @@ const (
 	// notRegistered: it may, once there is such a user. Dendrite says so as well of users outside of the namespaces.
 	notRegistered
 	mayNot
+	// mayNothing: the token is one of a user, who acts as nobody else.
+	mayNothing
 )
 
 // stand asks whether the token may be used in the name of a user.
@@ -143,6 +154,12 @@ func (e *examination) stand(ctx context.Context, token string, user id.UserID) (
 	case err != nil:
 		return mayNot, err
 	case heard.status == http.StatusOK:
+		var who struct {
+			UserID id.UserID `json:"user_id"`
+		}
+		if json.Unmarshal(heard.body, &who) != nil || who.UserID != user {
+			return mayNothing, nil
+		}
 		return mayAct, nil
 	case strings.Contains(heard.refusal().Message, "has not registered this user"): // there is no code for it
 		return notRegistered, nil
@@ -181,7 +198,7 @@ func (e *examination) namespaceFinding(ctx context.Context, server homeserver.Fe
 	if err != nil {
 		return fault(check, "The homeserver was asked for a contact's name: "+causeOf(err)+".", "Look at the homeserver's log.")
 	}
-	if stands == mayNot {
+	if stands >= mayNot {
 		return fault(check, "The homeserver does not let the bridge act as contacts: their names are not in the registration's namespaces.", namespaceRemedy)
 	}
 	// Synapse tells this apart above. It may be told to call every name free.
@@ -209,7 +226,7 @@ func (e *examination) doublePuppetFinding(ctx context.Context) Finding {
 			"List doublepuppet.yaml beside registration.yaml in the homeserver's configuration, and restart it; or empty double_puppet.as_token.")
 	}
 	// The bot is a user of the homeserver that everybody has.
-	if stands, err := e.stand(ctx, token, e.bot()); err == nil && stands == mayNot {
+	if stands, err := e.stand(ctx, token, e.bot()); err == nil && stands >= mayNot {
 		return fault(check, "The homeserver does not let double_puppet.as_token act for its users.",
 			"The namespace in doublepuppet.yaml has to match all users of "+e.Config.Homeserver.Domain+". Correct it and restart the homeserver.")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,6 +58,10 @@ func (e *examination) publicFailure(ctx context.Context, base *url.URL, err erro
 	if cause := certificateCause(err); cause != "" {
 		remedy := "Renew or replace the certificate of " + base.Hostname() + " in the reverse proxy. Let it send the certificates in between, too (the full chain)."
 		return fault("public.certificate", "Gatekeepers would refuse the certificate of public.url: "+cause+".", remedy)
+	}
+	if _, port, _ := net.SplitHostPort(e.Config.Public.Listen); base.Scheme == "http" && base.Port() == port && !e.bridge.listens() {
+		// There is no proxy that could be to blame.
+		return note("public.reachable", "The public address was not looked at, since the bridge does not run.", "Start the bridge, and run doctor again.")
 	}
 	return fault("public.reachable", fmt.Sprintf("public.url (%s) cannot be reached: %s.", base.Host, causeOf(err)),
 		e.partnerServer(ctx)+"Look at the name, the reverse proxy and the firewall. If only this machine cannot reach its own public address, try from another one.")

@@ -112,7 +112,7 @@ func printFindings(out io.Writer, findings []doctor.Finding, pretty bool) error 
 			fmt.Fprintf(&text, "  %s→ %s\n", indent, finding.Remedy)
 		}
 	}
-	fmt.Fprintf(&text, "\n%d faults, %d warnings, %d notes, %d ok\n",
+	fmt.Fprintf(&text, "\nfaults: %d, warnings: %d, notes: %d, ok: %d\n",
 		count(findings, doctor.Fault), count(findings, doctor.Warning), count(findings, doctor.Note), count(findings, doctor.OK))
 	_, err := io.WriteString(out, text.String())
 	return err
