@@ -20,6 +20,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"postern/bridge/config"
+	"postern/bridge/metrics"
 	"postern/provider"
 )
 
@@ -103,6 +104,8 @@ type examination struct {
 	store  store
 	bridge bridgeState
 	keys   []provider.StoredKey
+	// reading is what the running bridge counted, nil if it could not be asked.
+	reading *metrics.Reading
 }
 
 // Examine looks at everything and returns what it found, in a fixed order. It takes as long as the slowest server that it asks, and
@@ -123,6 +126,7 @@ func Examine(ctx context.Context, options Options) []Finding {
 	defer e.closeDatabase()
 	findings = append(findings, e.signingKeys(ctx)...)
 	findings = append(findings, e.findBridge(ctx))
+	e.readMetrics(ctx)
 	parts := []func(context.Context) []Finding{
 		e.files, e.disks, e.registration, e.homeserver, e.publicAddress, e.gatekeepers, e.users, e.programs,
 	}

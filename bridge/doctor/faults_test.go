@@ -218,6 +218,13 @@ var gatekeeperFaults = []provoked{
 		i.cfg.Gatekeepers[0].MediaURL = strings.Replace(i.gatekeeperPlain(), "127.0.0.1", hostName(i.t), 1)
 	}, "gatekeeper.media", doctor.Warning, "without TLS", "https://"},
 	{"a clock that is off", func(i *installation) { i.gatekeeperAnswers["/enlist"] = clockOff(-10*time.Minute, "") }, "gatekeeper.clock", doctor.Fault, "WhatsApp's are 10m", "NTP"},
+	{"a gatekeeper that wants a newer version", func(i *installation) {
+		i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`, `postern_disconnects_total{gatekeeper="wa",reason="outdated"} 9`)
+	}, "gatekeeper.channels", doctor.Fault, "connected with WhatsApp: 0, who try to be: 3. It refuses the protocol version", "Update Postern"},
+	{"a wrong root key", func(i *installation) {
+		i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`, `postern_disconnects_total{gatekeeper="wa",reason="untrusted_server"} 9`)
+	}, "gatekeeper.channels", doctor.Fault, "root_key", "root_key"},
+	{"channels that do not come up", func(i *installation) { i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`) }, "gatekeeper.channels", doctor.Warning, "who try to be: 3", "log"},
 	{"no keys for pushes", func(i *installation) { i.gatekeeperAnswers["/keys"] = answer(404, "") }, "gatekeeper.push_keys", doctor.Fault, "status 404", "push_keys_url"},
 	{"something else than keys", func(i *installation) { i.gatekeeperAnswers["/keys"] = answer(200, proxyPage) }, "gatekeeper.push_keys", doctor.Fault, "are no keys", "push_keys_url"},
 	{"keys that cannot be fetched", func(i *installation) { i.cfg.Gatekeepers[0].PushKeysURL = "http://" + closedPort(i.t) }, "gatekeeper.push_keys", doctor.Fault, "refused", "push_keys_url"},

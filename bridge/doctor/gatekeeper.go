@@ -43,6 +43,7 @@ func (e *examination) gatekeeper(ctx context.Context, entry config.Gatekeeper) (
 	if clock != nil {
 		findings = append(findings, clockFinding("gatekeeper.clock", entry.Name+"'s", clock.off))
 	}
+	findings = append(findings, e.channelFindings(entry)...)
 	if entry.PushIssuer != "" {
 		findings = append(findings, e.pushKeysFinding(ctx, entry))
 	} else {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,13 +145,37 @@ var otherFaults = []provoked{
 		account := i.enlist(time.Now())
 		i.exec("INSERT INTO postern_outgoing (account, seq, id, chat, ref, state, created) VALUES ($1, 1, 'A', 'b@interop', 'r', 0, $2)", account, time.Now().Add(-5*time.Hour).UnixNano())
 	}, "users.waiting", doctor.Warning, "Messages that wait for WhatsApp: 1, the oldest for 5 hours", "postern users"},
+	{"messages that cannot be decrypted", func(i *installation) {
+		i.counts(`postern_messages_total{direction="to_matrix",gatekeeper="wa",kind="other",result="undecryptable"} 12`,
+			`postern_messages_total{direction="to_matrix",gatekeeper="wa",kind="text",result="delivered"} 88`)
+	}, "users.undecryptable", doctor.Warning, "Of 100 messages from WhatsApp since the bridge started, 12", "postern restore"},
 	{"a user who is nearly forgotten", func(i *installation) { i.enlist(time.Now().AddDate(0, 0, -25)) }, "users.lapsing", doctor.Warning, "Users who were not connected with WhatsApp for three weeks: 1.", "login"},
 	{"few open files", func(i *installation) { i.machine.OpenFiles = 64; i.enlist(time.Now()) }, "programs.open_files", doctor.Fault, "64 files", "LimitNOFILE"},
 	{"few open files for more users", func(i *installation) { i.machine.OpenFiles = 257; i.enlist(time.Now()) }, "programs.open_files", doctor.Warning, "257 files", "LimitNOFILE"},
+	{"a running bridge with few open files", func(i *installation) { i.counts("process_max_fds 64"); i.enlist(time.Now()) }, "programs.open_files", doctor.Fault, "The bridge may have 64 files", "LimitNOFILE"},
 	{"no ffmpeg", func(i *installation) { i.cfg.FFmpeg = filepath.Join(i.dir, "ffmpeg") }, "programs.ffmpeg", doctor.Note, "not installed", "Install"},
 	{"ffmpeg turned off", func(i *installation) { i.cfg.FFmpeg = "" }, "programs.ffmpeg", doctor.Note, "turned off", ""},
 	{"an ffmpeg that is none", func(i *installation) { i.fakeFFmpeg("echo something else") }, "programs.ffmpeg", doctor.Warning, "does not work", "by hand"},
 	{"an ffmpeg without encoders", func(i *installation) { i.fakeFFmpeg(`echo "ffmpeg version 7.0 Copyright"`) }, "programs.ffmpeg", doctor.Note, "without what it takes for voice messages", "libopus"},
+}
+
+// counts makes the bridge tell these metrics.
+func (i *installation) counts(lines ...string) {
+	i.t.Helper()
+	var text strings.Builder
+	for _, line := range lines {
+		name, kind := line[:strings.IndexAny(line, "{ ")], "gauge"
+		if strings.HasSuffix(name, "_total") {
+			kind = "counter"
+		}
+		if !strings.Contains(text.String(), "# TYPE "+name) {
+			text.WriteString("# TYPE " + name + " " + kind + "\n")
+		}
+		text.WriteString(line + "\n")
+	}
+	server := httptest.NewServer(answer(200, text.String()))
+	i.t.Cleanup(server.Close)
+	i.cfg.Admin.Listen = strings.TrimPrefix(server.URL, "http://")
 }
 
 // fakeFFmpeg puts a shell script in the place of ffmpeg.

@@ -1,13 +1,9 @@
 package doctor
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 
 	"postern/bridge/transcode"
@@ -58,11 +54,10 @@ const spareFiles = 256
 // openFilesFinding compares the limit of open files with the users, each of whom may have a connection.
 func (e *examination) openFilesFinding(ctx context.Context) Finding {
 	const check = "programs.open_files"
-	limit, ok := e.bridgeFiles(ctx)
-	whose := "The bridge"
-	if !ok {
-		limit, ok = e.look.files()
-		whose = "A program started from here"
+	limit, ok := e.look.files()
+	whose := "A program started from here"
+	if e.reading != nil && e.reading.MaxFiles > 0 {
+		limit, ok, whose = e.reading.MaxFiles, true, "The bridge"
 	}
 	if !ok || e.store.ours == nil {
 		return fine(check, "Nobody is enlisted who would need open files.")
@@ -85,22 +80,4 @@ func (e *examination) openFilesFinding(ctx context.Context) Finding {
 		return warning(check, text, "Raise the limit before there are more users: LimitNOFILE in the systemd unit, ulimits in the compose file.")
 	}
 	return fine(check, text)
-}
-
-// bridgeFiles asks the running bridge for its own limit.
-func (e *examination) bridgeFiles(ctx context.Context) (limit uint64, ok bool) {
-	if e.Database != nil || e.Config.Admin.Listen == "" || !e.bridge.listens() {
-		return 0, false
-	}
-	heard, err := e.ask(ctx, http.MethodGet, "http://"+dialable(e.Config.Admin.Listen)+"/metrics", "", nil)
-	if err != nil || heard.status != http.StatusOK {
-		return 0, false
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(heard.body)); lines.Scan(); {
-		if text, found := strings.CutPrefix(lines.Text(), "process_max_fds "); found {
-			number, err := strconv.ParseFloat(text, 64)
-			return uint64(number), err == nil && number >= 0
-		}
-	}
-	return 0, false
 }

@@ -49,7 +49,7 @@ func (e *examination) users(ctx context.Context) []Finding {
 	if len(lapsing) == 0 {
 		findings = append(findings, fine("users.lapsing", "No enlistment is near its end."))
 	}
-	return findings
+	return append(findings, e.undecryptableFindings()...)
 }
 
 func roughly(age time.Duration) string {
