@@ -137,6 +137,9 @@ func Examine(ctx context.Context, options Options) []Finding {
 	}
 	running.Wait()
 	findings = append(findings, slices.Concat(results...)...)
+	for i := range findings {
+		findings[i].Text = printable(findings[i].Text)
+	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Compare(slices.Index(subjects, a.Subject()), slices.Index(subjects, b.Subject()))
 	})

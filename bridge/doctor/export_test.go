@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"io/fs"
+	"net/http"
+	"slices"
 	"time"
 )
 
@@ -45,4 +47,17 @@ func (m Machine) On(options Options) Options {
 	}
 	options.look = &changed
 	return options
+}
+
+// Hear examines what servers answer, when all of them answer the same.
+func Hear(ctx context.Context, options Options, answers http.RoundTripper) []Finding {
+	e := &examination{Options: options, client: &http.Client{Transport: answers}, bridge: bridgeUp}
+	e.readMetrics(ctx)
+	findings := []Finding{e.findBridge(ctx)}
+	e.bridge = bridgeUp
+	findings = slices.Concat(findings, e.homeserver(ctx), e.publicAddress(ctx), e.gatekeepers(ctx), e.undecryptableFindings())
+	for i := range findings {
+		findings[i].Text = printable(findings[i].Text)
+	}
+	return findings
 }

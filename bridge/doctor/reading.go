@@ -36,7 +36,9 @@ func (e *examination) channelFindings(entry config.Gatekeeper) []Finding {
 	if e.reading == nil {
 		return nil
 	}
-	count := func(state string) int { return e.reading.Connections[metrics.Pair{Gatekeeper: entry.ID, State: state}] }
+	count := func(state string) uint64 {
+		return e.reading.Connections[metrics.Pair{Gatekeeper: entry.ID, State: state}]
+	}
 	up, trying := count("connected"), count("connecting")
 	text := fmt.Sprintf("Users who are connected with %s: %d, who try to be: %d.", entry.Name, up, trying)
 	if trying <= up {

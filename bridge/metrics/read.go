@@ -1,12 +1,11 @@
 package metrics
 
 import (
+	"bufio"
 	"fmt"
 	"io"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
+	"regexp"
+	"strconv"
 )
 
 // Reading is what a daemon's metrics said at one moment.
@@ -14,50 +13,65 @@ type Reading struct {
 	// MaxFiles is how many files the process may have open, 0 if it does not tell.
 	MaxFiles uint64
 	// Delivered and Undecryptable count messages of contacts since the start, by gatekeeper. Disconnects count by gatekeeper and reason.
-	Delivered, Undecryptable map[string]int
-	Disconnects              map[Pair]int
+	Delivered, Undecryptable map[string]uint64
+	Disconnects              map[Pair]uint64
 	// Connections are users, by gatekeeper and state.
-	Connections map[Pair]int
+	Connections map[Pair]uint64
 }
 
-// Read reads what [Metrics.Handler] wrote, in Prometheus' text format. The caller bounds it.
+var (
+	// sampleLine is a line of Prometheus' text format as we write it: no label of ours holds a quotation mark.
+	sampleLine  = regexp.MustCompile(`^([a-z_]+)(\{[^}]*\})? ([0-9.e+]+)$`)
+	sampleLabel = regexp.MustCompile(`([a-z_]+)="([^"]*)"`)
+)
+
+// maxReading bounds a value that is believed.
+const maxReading = 1 << 53
+
+// Read reads what [Metrics.Handler] wrote, and skips what it does not know. The caller bounds it. Prometheus' own parser is made for
+// friendly input: fuzzing made it panic.
 func Read(text io.Reader) (*Reading, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(text)
-	if err != nil {
-		return nil, fmt.Errorf("failed to read metrics: %w", err)
+	read := &Reading{
+		Delivered: map[string]uint64{}, Undecryptable: map[string]uint64{}, Disconnects: map[Pair]uint64{}, Connections: map[Pair]uint64{},
 	}
-	read := &Reading{Delivered: map[string]int{}, Undecryptable: map[string]int{}, Disconnects: map[Pair]int{}, Connections: map[Pair]int{}}
-	for _, metric := range families["process_max_fds"].GetMetric() {
-		if limit := metric.GetGauge().GetValue(); limit > 0 && limit < 1<<62 {
-			read.MaxFiles = uint64(limit)
-		}
-	}
-	for _, metric := range families[namespace+"_messages_total"].GetMetric() {
-		if label(metric, "direction") != toMatrix {
+	lines := bufio.NewScanner(text)
+	for lines.Scan() {
+		sample := sampleLine.FindStringSubmatch(lines.Text())
+		if sample == nil {
 			continue
 		}
-		switch gatekeeper, count := label(metric, "gatekeeper"), int(metric.GetCounter().GetValue()); label(metric, "result") {
-		case Delivered:
-			read.Delivered[gatekeeper] += count
-		case Undecryptable:
-			read.Undecryptable[gatekeeper] += count
+		value, err := strconv.ParseFloat(sample[3], 64)
+		if err != nil || value > maxReading {
+			continue
 		}
+		labels := make(map[string]string)
+		for _, label := range sampleLabel.FindAllStringSubmatch(sample[2], -1) {
+			labels[label[1]] = label[2]
+		}
+		read.add(sample[1], labels, uint64(value))
 	}
-	for _, metric := range families[namespace+"_disconnects_total"].GetMetric() {
-		read.Disconnects[Pair{label(metric, "gatekeeper"), label(metric, "reason")}] = int(metric.GetCounter().GetValue())
-	}
-	for _, metric := range families[namespace+"_connections"].GetMetric() {
-		read.Connections[Pair{label(metric, "gatekeeper"), label(metric, "state")}] = int(metric.GetGauge().GetValue())
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("failed to read metrics: %w", err)
 	}
 	return read, nil
 }
 
-func label(metric *dto.Metric, name string) string {
-	for _, pair := range metric.GetLabel() {
-		if pair.GetName() == name {
-			return pair.GetValue()
+func (r *Reading) add(name string, labels map[string]string, value uint64) {
+	gatekeeper := labels["gatekeeper"]
+	switch name {
+	case "process_max_fds":
+		r.MaxFiles = value
+	case namespace + "_disconnects_total":
+		r.Disconnects[Pair{gatekeeper, labels["reason"]}] = value
+	case namespace + "_connections":
+		r.Connections[Pair{gatekeeper, labels["state"]}] = value
+	case namespace + "_messages_total":
+		switch {
+		case labels["direction"] != toMatrix:
+		case labels["result"] == Delivered:
+			r.Delivered[gatekeeper] += value
+		case labels["result"] == Undecryptable:
+			r.Undecryptable[gatekeeper] += value
 		}
 	}
-	return ""
 }

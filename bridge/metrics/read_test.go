@@ -35,6 +35,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("process_max_fds 1024\n")
 	f.Add("process_max_fds NaN\npostern_connections{gatekeeper=\"wa\",state=\"connected\"} 1e300\n")
 	f.Add("postern_messages_total{direction=\"to_matrix\",result=\"delivered\"} 1\n")
+	f.Add("{}")
 	f.Add("# TYPE postern_messages_total histogram\npostern_messages_total_bucket{le=\"+Inf\"} 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if read, err := metrics.Read(strings.NewReader(text)); err == nil && read == nil {
