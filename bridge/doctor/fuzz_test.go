@@ -33,7 +33,7 @@ func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
 		`{"versions": ["v1.11"], "server": {"name": "Synapse", "version": "1.2\u001b[31m"}}`, `{"user_id": "@a:\u0007", "m.upload.size": -1}`,
 		`{"errcode": "M_BAD_STATUS", "status": 401}`, `{"errcode": "M_FORBIDDEN", "error": "has not registered this user"}`, pushKeys,
-		"# TYPE postern_connections gauge\npostern_connections{gatekeeper=\"wa\",state=\"connecting\"} 3\n", proxyPage, "", "null", "[]",
+		"# TYPE postern_connections gauge\npostern_connections{gatekeeper=\"wa\",state=\"connecting\"} 3\n", proxyPage, "", "{}", "null", "[]",
 	} {
 		for _, status := range []int{200, 206, 302, 401, 403, 404, 502} {
 			f.Add(status, "Thu, 26 Nov 2026 00:00:00 GMT", body)
