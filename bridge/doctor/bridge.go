@@ -11,7 +11,8 @@ import (
 type bridgeState int
 
 const (
-	bridgeDown bridgeState = iota
+	// The zero value: it does not run.
+	_ bridgeState = iota
 	// bridgeStarting: it listens, and waits for something, mostly the homeserver.
 	bridgeStarting
 	bridgeUp

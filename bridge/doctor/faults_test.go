@@ -175,7 +175,9 @@ var publicFaults = []provoked{
 	}, "public.certificate", doctor.Warning, "without TLS", "reverse proxy"},
 	{"a proxy that leads elsewhere", func(i *installation) { proxy(i, jwksPath, answer(404, proxyPage)) }, "public.keys", doctor.Fault, "no keys (status 404)", "public.listen"},
 	{"a proxy without the bridge behind it", func(i *installation) { proxy(i, "/", answer(502, "Bad Gateway")) }, "public.keys", doctor.Fault, "does not reach the partner server (502)", "public.listen"},
-	{"a redirect", func(i *installation) { proxy(i, "/", http.RedirectHandler("https://www.example.org/", 301).ServeHTTP) }, "public.keys", doctor.Fault, "redirects", "final address"},
+	{"a redirect", func(i *installation) {
+		proxy(i, "/", http.RedirectHandler("https://www.example.org/", http.StatusMovedPermanently).ServeHTTP)
+	}, "public.keys", doctor.Fault, "redirects", "final address"},
 	{"a proxy that hides its clients", func(i *installation) { proxy(i, "/", answer(429, "Too Many Requests\n")) }, "public.keys", doctor.Fault, "429", "X-Forwarded-For"},
 	{"keys of another bridge", func(i *installation) { proxy(i, jwksPath, answer(200, pushKeys)) }, "public.keys", doctor.Fault, "other keys", "another bridge"},
 	{"a key too many", func(i *installation) {

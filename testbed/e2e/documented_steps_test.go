@@ -87,10 +87,12 @@ func documentedSteps() []documentedStep {
 			a.startBridge()
 			a.converse()
 		}),
+		step("install.md", "sudo -u postern postern doctor --config "+at+"/config.yaml", "faults: 0,"),
 		step("install.md", "curl https://postern.example.org/.well-known/oauth/openid/jwks", `"keys":[{`),
 		step("install.md", `curl -s -o /dev/null -w '%{http_code}\n' -X POST https://postern.example.org/push`, "401"),
 
 		// What an admin does now and then.
+		step("operations.md", "sudo -u postern postern doctor --config "+at+"/config.yaml", "faults: 0,"),
 		learn(step("operations.md", "postern trace '$event'", "The database now:"), func(a *documentedAdmin, output string) {
 			id := regexp.MustCompile(`in the chat channel: (\S+)`).FindStringSubmatch(output)
 			if id == nil {
