@@ -173,7 +173,9 @@ func (s Setup) Problem(key string) error {
 // GatekeeperFile reads entries for the gatekeepers key from a YAML file: one entry or a list of them.
 func GatekeeperFile(path string) ([]Gatekeeper, error) {
 	data, err := readFile(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("failed to read the gatekeeper file, copy it to where the user who runs this may read it: %w", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("failed to read the gatekeeper file: %w", err)
 	}
 	var list []Gatekeeper

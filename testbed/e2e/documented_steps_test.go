@@ -61,7 +61,7 @@ func documentedSteps() []documentedStep {
 		instead("install.md", "postern gatekeeper -c sandbox.yaml", func(a *documentedAdmin) { a.runSandbox("postern gatekeeper -c sandbox.yaml") }),
 		step("install.md", `curl -d '{"phone": "+4915112345678", "name": "Bob", "third_party": true}' http://127.0.0.1:29411/accounts`, `"third_party":true`),
 		then(step("install.md", "sudo -u postern postern init --dir "+at+" --homeserver http://localhost:8008 --domain example.org "+
-			"--public-url https://postern.example.org --gatekeeper whatsapp.yaml --admin @you:example.org", "Then run: postern run --config "+at),
+			"--public-url https://postern.example.org --gatekeeper "+at+"/whatsapp.yaml --admin @you:example.org", "Then run: postern run --config "+at),
 			func(a *documentedAdmin) {
 				a.ports("config.yaml")
 				a.ports("registration.yaml")
