@@ -185,3 +185,14 @@ func (e *examination) postgresCommit(ctx context.Context) (time.Duration, error)
 	slices.Sort(times)
 	return times[len(times)/2], nil
 }
+
+// inBytes writes a size for people.
+func inBytes(size int64) string {
+	switch {
+	case size >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(size)/(1<<30))
+	case size >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(size)/(1<<20))
+	}
+	return fmt.Sprintf("%d KiB", size>>10)
+}

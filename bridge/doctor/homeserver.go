@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"maunium.net/go/mautrix/id"
 
@@ -281,35 +280,4 @@ func (e *examination) uploadFinding(ctx context.Context) Finding {
 			"If contacts' larger files shall arrive: raise max_upload_size of Synapse, or max_file_size_bytes of Dendrite.")
 	}
 	return fine(check, "The homeserver takes files as large as the bridge carries.")
-}
-
-// Limits of clocks. Identity tokens live five minutes, and pushes may be a minute off.
-const (
-	clockWarning = 30 * time.Second
-	clockFault   = 4 * time.Minute
-)
-
-// clockFinding compares clocks; off is how far the other one is ahead.
-func clockFinding(check, whose string, off time.Duration) Finding {
-	distance := off.Abs().Round(time.Second)
-	text := fmt.Sprintf("This machine's clock and %s are %s apart.", whose, distance)
-	const remedy = "Let both machines keep their time with NTP (timedatectl set-ntp true). Identity tokens live five minutes."
-	switch {
-	case distance >= clockFault:
-		return fault(check, text, remedy)
-	case distance >= clockWarning:
-		return warning(check, text, remedy)
-	}
-	return fine(check, fmt.Sprintf("This machine's clock and %s agree.", whose))
-}
-
-// inBytes writes a size for people.
-func inBytes(size int64) string {
-	switch {
-	case size >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(size)/(1<<30))
-	case size >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(size)/(1<<20))
-	}
-	return fmt.Sprintf("%d KiB", size>>10)
 }
