@@ -20,8 +20,12 @@ func TestAnUpdateUpgradesTheDatabaseAndKeepsACopy(t *testing.T) {
 	}
 	raw := openDatabase(t, ctx, s)
 	// The tables of a schema that the version before did not have: those of which the homeserver can tell everything again.
-	for _, table := range []string{"mx_registrations", "mx_user_profile", "mx_room_state", "mx_version"} {
-		if _, err := raw.Exec(ctx, "DROP TABLE "+table); err != nil {
+	parts := []string{"TABLE mx_registrations", "TABLE mx_user_profile", "TABLE mx_room_state", "TABLE mx_version"}
+	if postgres.Chosen() {
+		parts = append(parts, "TYPE membership")
+	}
+	for _, part := range parts {
+		if _, err := raw.Exec(ctx, "DROP "+part); err != nil {
 			t.Fatal(err)
 		}
 	}
