@@ -5,27 +5,32 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
+	"postern/testbed/postgres"
 	"postern/testbed/stack"
 )
 
-// bridgeDatabase is the bridge's SQLite file, opened beside it.
+// onlySQLite skips a test that holds writes with triggers as only SQLite has them.
+func onlySQLite(t *testing.T) {
+	t.Helper()
+	if postgres.Chosen() {
+		t.Skip("writes are held with triggers of SQLite")
+	}
+}
+
+// bridgeDatabase is the bridge's database, opened beside it.
 type bridgeDatabase struct{ raw *dbutil.Database }
 
 func openBridgeDatabase(t *testing.T, ctx context.Context, s *stack.Stack) *bridgeDatabase {
 	t.Helper()
-	raw := must(database.Open(ctx, "sqlite", filepath.Join(s.Dir("bridge"), "postern.db"), zerolog.Nop()))(t)
-	t.Cleanup(func() { _ = raw.Close() })
-	return &bridgeDatabase{raw}
+	return &bridgeDatabase{openDatabase(t, ctx, s)}
 }
 
 // databasePoll is how often the database is looked at: it gives no sign of changes.
