@@ -1,6 +1,9 @@
 package bridge
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +51,7 @@ func NewLogger(cfg config.Logging, recent *troubles.Recent) (zerolog.Logger, io.
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: textTime, NoColor: cfg.File != "" || !isTerminal(os.Stderr)}
 		zerolog.TimeFieldFormat = time.RFC3339Nano
 	}
-	return zerolog.New(zerolog.MultiLevelWriter(out, recent)).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
+	return zerolog.New(bodiless{zerolog.MultiLevelWriter(out, recent)}).Level(level).Hook(withhold{}).With().Timestamp().Logger(), closer, nil
 }
 
 // logOf makes the logger of a component, with the level that the config has for it.
@@ -69,6 +72,35 @@ func (withhold) Run(e *zerolog.Event, _ zerolog.Level, message string) {
 	if message == "Received unknown command" || message == "Access" {
 		e.Discard()
 	}
+}
+
+// bodiless takes out of the lines what requests to the homeserver said, which mautrix logs at the level debug: reactions, contacts'
+// names and whatever else Matrix does not encrypt.
+type bodiless struct{ zerolog.LevelWriter }
+
+const fieldBody = "req_body"
+
+// Write implements io.Writer.
+func (w bodiless) Write(line []byte) (int, error) { return w.WriteLevel(zerolog.NoLevel, line) }
+
+// WriteLevel implements zerolog.LevelWriter.
+func (w bodiless) WriteLevel(level zerolog.Level, line []byte) (int, error) {
+	if !bytes.Contains(line, []byte(`"`+fieldBody+`":`)) {
+		return w.LevelWriter.WriteLevel(level, line)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(line, &fields); err != nil {
+		return 0, errors.New("failed to take a request's body out of a line") // the error could quote it
+	}
+	delete(fields, fieldBody)
+	kept, err := json.Marshal(fields)
+	if err != nil {
+		return 0, fmt.Errorf("failed to write a line without a request's body: %w", err)
+	}
+	if _, err = w.LevelWriter.WriteLevel(level, append(kept, '\n')); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 func isTerminal(file *os.File) bool {

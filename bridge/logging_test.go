@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog/hlog"
 	"go.mau.fi/util/requestlog"
+	"maunium.net/go/mautrix"
 
 	"postern/bridge"
 	"postern/bridge/config"
@@ -43,6 +44,40 @@ func TestLogHoldsNothingThatUsersWrote(t *testing.T) {
 	}
 	if !strings.Contains(string(data), "Something else") {
 		t.Errorf("the log lacks other messages: %s", data)
+	}
+}
+
+// TestLogHoldsNoRequestBodies: Matrix does not encrypt reactions, names and topics.
+func TestLogHoldsNoRequestBodies(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	defer server.Close()
+	for _, format := range []string{"json", "text"} {
+		file := filepath.Join(t.TempDir(), "log")
+		log, closer, err := bridge.NewLogger(config.Logging{Level: "trace", Format: format, File: file}, troubles.NewRecent(time.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := mautrix.NewClient(server.URL, "@someone:example.org", "a token")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Log = log
+		if _, err = client.SendReaction(t.Context(), "!room", "$event", "secret-emoji"); err != nil {
+			t.Fatal(err)
+		}
+		if err = closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(data), "secret-emoji") {
+			t.Errorf("%s: the log holds a reaction: %s", format, data)
+		}
+		if !strings.Contains(string(data), "Request completed") || !strings.Contains(string(data), "m.reaction") {
+			t.Errorf("%s: the log lacks the request: %s", format, data)
+		}
 	}
 }
 
