@@ -59,7 +59,7 @@ func draw(chart, coarse Chart) drawing {
 	}
 	top = round(top)
 	for _, share := range []float64{0, .5, 1} {
-		d.Levels = append(d.Levels, label{X: plotLeft - 6, Y: int(height(share)), Text: number(top * share)})
+		d.Levels = append(d.Levels, label{X: plotLeft - 6, Y: int(height(share)), Text: withUnit(top*share, chart.Unit)})
 	}
 	if count := len(chart.Times); count > 0 {
 		first, last := chart.Times[0], chart.Times[count-1]
