@@ -36,17 +36,15 @@ type cost struct {
 func messagesCost(t *testing.T, s *stack, messages int) cost {
 	t.Helper()
 	s.newReader(t, alice, "PHONE", 5)
-	counter := &statementCounter{DatabaseLogger: dbutil.NoopLogger}
-	s.db.Log = counter
 	s.mustSend(t, "first")
 	s.fake.lock.Lock()
 	before := len(s.fake.requests)
 	s.fake.lock.Unlock()
-	counter.count.Store(0)
+	s.queries.count.Store(0)
 	for i := range messages {
 		s.mustSend(t, fmt.Sprint(i))
 	}
-	result := cost{statements: counter.count.Load()}
+	result := cost{statements: s.queries.count.Load()}
 	s.fake.lock.Lock()
 	defer s.fake.lock.Unlock()
 	for _, request := range s.fake.requests[before:] {

@@ -144,6 +144,7 @@ type stack struct {
 	address   string
 	portal    *bridgev2.Portal
 	db        *dbutil.Database
+	queries   *statementCounter
 	path      string // of the database
 	secrets   func(purpose string) [32]byte
 	explain   func(err error) string
@@ -155,6 +156,8 @@ func newStack(t testing.TB) *stack {
 	s := &stack{fake: newFakeHomeserver(t), explain: func(error) string { return "" }, kv: &memoryKV{values: make(map[string][]byte)}, warnings: make(chan string, 10)}
 	s.path = filepath.Join(t.TempDir(), "test.db")
 	s.db = openDatabase(t, s.path)
+	s.queries = &statementCounter{DatabaseLogger: dbutil.NoopLogger}
+	s.db.Log = s.queries // before anything runs
 	s.start(t, "secret")
 	return s
 }
