@@ -78,3 +78,57 @@ func (m *megolm) devicesChanged(ctx context.Context, lists *mautrix.DeviceLists)
 		m.bot.machine.HandleDeviceLists(m.log.WithContext(life), &mautrix.DeviceLists{Changed: users}, "")
 	})
 }
+
+// lookInterval is how old what is known of the devices in a room may get while contacts write there.
+const lookInterval = time.Minute
+
+// maxLooks is how many rooms are remembered with their last look; of others it is not known, so they are looked at earlier.
+const maxLooks = 4096
+
+// regularLooks are the times when the devices in a room were asked for last. Where device lists come in transactions they are asked for
+// without news, too: Synapse 1.163 now and then tells an appservice nothing of a new device, and whoever has that could read nothing of a
+// session that goes on. The zero value is ready. Safe for concurrent use.
+type regularLooks struct {
+	lock  sync.Mutex
+	rooms map[id.RoomID]time.Time
+}
+
+// took notes that the devices in a room are known now.
+func (l *regularLooks) took(room id.RoomID) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.rooms == nil || len(l.rooms) >= maxLooks {
+		l.rooms = make(map[id.RoomID]time.Time)
+	}
+	l.rooms[room] = time.Now()
+}
+
+// isDue tells whether it is time for a look.
+func (l *regularLooks) isDue(room id.RoomID) bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return time.Since(l.rooms[room]) >= lookInterval
+}
+
+// lookRegularly is called when a contact wrote into a room. It asks beside that for the devices in it, if that is due.
+func (m *megolm) lookRegularly(room id.RoomID) {
+	life := m.connector.life
+	if !m.connector.features.ToDevice || life.Err() != nil || !m.regular.isDue(room) {
+		return
+	}
+	m.regular.took(room)
+	m.background.Go(func() {
+		ctx := m.log.WithContext(life)
+		members, err := m.members(ctx, room)
+		if err != nil {
+			m.log.Warn().Err(err).Stringer("room_id", room).Msg("Failed to list the members of a room, to look at their devices")
+			return
+		}
+		m.bot.machine.HandleDeviceLists(ctx, &mautrix.DeviceLists{Changed: slices.DeleteFunc(members, m.isElsewhere)}, "")
+	})
+}
+
+// isElsewhere tells of a user whether another server has their devices, which may be slow to answer.
+func (m *megolm) isElsewhere(user id.UserID) bool {
+	return user.Homeserver() != m.connector.Config.Homeserver.Domain
+}

@@ -176,3 +176,10 @@ func (c *Connector) BorrowPuppet(ctx context.Context, user id.UserID) (encrypt f
 func (c *Connector) SetCollectInterval(interval time.Duration) {
 	c.crypto.puppets.collectInterval = interval
 }
+
+// ForgetLooks makes looks at the devices in all rooms due.
+func (c *Connector) ForgetLooks() {
+	c.crypto.regular.lock.Lock()
+	defer c.crypto.regular.lock.Unlock()
+	c.crypto.regular.rooms = nil
+}

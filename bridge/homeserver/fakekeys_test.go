@@ -67,6 +67,8 @@ func (f *fakeHomeserver) keyAnswer(r *http.Request, path string, body []byte) (s
 		return `{"errcode":"IO.ELEMENT.MSC4190.M_APPSERVICE_LOGIN_UNSUPPORTED","error":"make the device"}`, 400
 	case path == "/login" && r.Method == http.MethodPost:
 		return f.keys.login(body), 200
+	case strings.HasPrefix(path, "/sendToDevice/") && f.keys.synapse && name != botUser && user.devices[device] == nil:
+		return `{"errcode":"M_UNKNOWN_DEVICE","error":"Application service trying to use a device that doesn't exist"}`, 400
 	case strings.HasPrefix(path, "/devices/") && f.keys.synapse:
 		if device = strings.TrimPrefix(path, "/devices/"); r.Method == http.MethodDelete {
 			delete(user.devices, device)

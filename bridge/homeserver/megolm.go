@@ -30,6 +30,7 @@ type megolm struct {
 	preparing  chan struct{}
 	background sync.WaitGroup // ends with the connector's life
 	looks      secondLooks
+	regular    regularLooks
 }
 
 var _ matrix.Crypto = (*megolm)(nil)
@@ -134,7 +135,7 @@ func (m *megolm) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, c
 // a contact whose device cannot be had, the bot's is used. It waits as [newcomers] do.
 func (m *megolm) encryptAs(ctx context.Context, sender id.UserID, room id.RoomID, kind event.Type, content *event.Content) error {
 	isContact := m.connector.Bridge.IsGhostMXID(sender)
-	for {
+	for asked := false; ; {
 		device, release := m.bot, func() {}
 		if isContact {
 			own, put, err := m.puppets.borrow(ctx, sender)
@@ -149,11 +150,21 @@ func (m *megolm) encryptAs(ctx context.Context, sender id.UserID, room id.RoomID
 			err = device.encrypt(ctx, room, kind, content)
 		}
 		release()
-		if !errors.Is(err, errGone) {
+		switch {
+		case err == nil:
+			m.lookRegularly(room)
+			return nil
+		case isContact && errors.Is(err, errUnknownDevice) && !asked: // there was no news of it
+			m.puppets.doubt([]id.UserID{sender})
+			asked = true
+		case !errors.Is(err, errGone):
 			return err
 		}
 	}
 }
+
+// errUnknownDevice is how Synapse refuses what is asked as a device that it does not have any more.
+var errUnknownDevice = mautrix.RespError{ErrCode: "M_UNKNOWN_DEVICE"}
 
 // prepare gives a contact a device, before others can see the contact in a room. Failures are found again by whoever encrypts.
 func (m *megolm) prepare(ctx context.Context, user id.UserID) {

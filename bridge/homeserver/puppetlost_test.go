@@ -94,3 +94,57 @@ func TestWhatWaitsForAContactsDeviceIsReadBeforeASessionIsShared(t *testing.T) {
 		}
 	}
 }
+
+// TestContactsDeviceThatWasDeletedWithoutNewsIsMadeAnew: the homeserver refuses what is asked as the old one.
+func TestContactsDeviceThatWasDeletedWithoutNewsIsMadeAnew(t *testing.T) {
+	s := newSynapseStack(t)
+	phone := s.newReader(t, alice, "PHONE", 5)
+	s.mustSend(t, "before")
+	phone.expectRead("before", bob)
+	lost := s.fake.onlyDevice(t, bob)
+	s.fake.lock.Lock()
+	delete(s.fake.keys.user(bob).devices, lost)
+	s.fake.lock.Unlock()
+	s.connector.ResetSession(room)
+	s.mustSend(t, "after")
+	phone.expectRead("after", bob)
+	if device := s.fake.onlyDevice(t, bob); device == lost || !s.fake.isSigned(t, bob, device) {
+		t.Error("there is no new device")
+	}
+}
+
+// TestANewSessionIsForDevicesThatNobodyToldOf: Synapse does not tell of each.
+func TestANewSessionIsForDevicesThatNobodyToldOf(t *testing.T) {
+	s := newSynapseStack(t)
+	s.newReader(t, alice, "PHONE", 5)
+	s.mustSend(t, "before")
+	tablet := s.newReader(t, alice, "TABLET", 5)
+	s.connector.ResetSession(room)
+	s.mustSend(t, "after")
+	tablet.expectRead("after", bob)
+}
+
+// TestASessionThatGoesOnGetsToDevicesThatNobodyToldOf after a while.
+func TestASessionThatGoesOnGetsToDevicesThatNobodyToldOf(t *testing.T) {
+	s := newSynapseStack(t)
+	s.newReader(t, alice, "PHONE", 5)
+	s.mustSend(t, "before")
+	tablet := s.newReader(t, alice, "TABLET", 5)
+	asked := len(s.fake.made("POST", "/keys/query"))
+	s.mustSend(t, "soon")
+	if got := len(s.fake.made("POST", "/keys/query")); got != asked {
+		t.Error("the homeserver was asked at once")
+	}
+	s.connector.ForgetLooks()
+	s.mustSend(t, "later")
+	s.fake.wait("POST", "/keys/query", asked+1)
+	// The session ends when the answer is taken in.
+	for number := 0; tablet.sync() == 0; number++ {
+		if number == 10000 {
+			t.Fatal("the tablet gets no key")
+		}
+		s.mustSend(t, "then")
+	}
+	s.mustSend(t, "at last")
+	tablet.expectRead("at last", bob)
+}

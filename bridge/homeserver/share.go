@@ -47,6 +47,7 @@ func (d *device) share(ctx context.Context, room id.RoomID) error {
 	if err = d.crypto.track(ctx, members); err != nil {
 		return err
 	}
+	d.crypto.regular.took(room)
 	rotation := d.store.rotations.of(room)
 	before := rotation.Load()
 	session, err := d.newSession(ctx, room)
@@ -150,7 +151,7 @@ func (m *megolm) members(ctx context.Context, room id.RoomID) ([]id.UserID, erro
 	return m.bot.store.GetRoomJoinedOrInvitedMembers(ctx, room)
 }
 
-// track asks for the devices of members that are not known yet. Later changes are told to the bot, for all of our devices.
+// track asks for the devices of members that are not known yet, or may not be known rightly. Changes are told to the bot, for all of our devices.
 func (m *megolm) track(ctx context.Context, members []id.UserID) error {
 	m.tracking.Lock()
 	defer m.tracking.Unlock()
@@ -164,7 +165,8 @@ func (m *megolm) track(ctx context.Context, members []id.UserID) error {
 	}
 	var unknown []id.UserID
 	for _, member := range members {
-		if !known[member] {
+		// See regularLooks. A new session is rare, so it is worth the question.
+		if !known[member] || m.connector.features.ToDevice && !m.isElsewhere(member) {
 			unknown = append(unknown, member)
 		}
 	}

@@ -101,7 +101,8 @@ func TestANewDeviceOfTheUserReadsWhatContactsWriteNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The news of a device takes its own way. What is written meanwhile, the new device cannot read.
+	// The news of a device takes its own way. What is written meanwhile, the new device cannot read. Synapse may lose the news; then the
+	// bridge looks by itself, once a minute.
 	for try := 0; ; try++ {
 		text := unique("new")
 		mark := tablet.Mark()
@@ -111,7 +112,7 @@ func TestANewDeviceOfTheUserReadsWhatContactsWriteNext(t *testing.T) {
 		cancel()
 		if err == nil {
 			break
-		} else if try == 3 || ctx.Err() != nil {
+		} else if try == 12 || ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}
