@@ -33,6 +33,15 @@ var mayImport = map[string][]string{
 var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent", "bridge/metrics", "bridge/admin",
 	"bridge/trace", "bridge/adminpage", "bridge/troubles"}
 
+// withinBridge lists, for the packages of bridge/ that do not stand alone, the other packages of bridge/ that they may import. All of them
+// are below the daemon, which is bridge itself: none imports that.
+var withinBridge = map[string][]string{
+	"bridge/connector":  {"bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records", "bridge/transcode"},
+	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
+	"bridge/config":     {},
+	"bridge/homeserver": {},
+}
+
 // neverImport lists what code of a part must not import from outside the module; "" is for all parts. A prefix of the
 // import path is enough.
 var neverImport = map[string][]string{
@@ -141,6 +150,24 @@ func TestSomePackagesStandAlone(t *testing.T) {
 	}
 	if len(seen) != len(standAlone) {
 		t.Errorf("there are %q, want %q", seen, standAlone)
+	}
+}
+
+func TestTheBridgesPackagesHaveAnOrder(t *testing.T) {
+	for _, pkg := range listPackages(t) {
+		rest, _ := inside(pkg.ImportPath)
+		if partOf(rest) != "bridge" || rest == "bridge" || forTests(pkg) || slices.Contains(standAlone, rest) {
+			continue
+		}
+		allowed, known := withinBridge[rest]
+		if !known {
+			t.Errorf("%s has no place in the architecture: add it to docs/architecture.md and to this test", pkg.ImportPath)
+		}
+		for _, imported := range pkg.Imports {
+			if other, ours := inside(imported); ours && partOf(other) == "bridge" && !slices.Contains(allowed, other) {
+				t.Errorf("%s must not import %s", pkg.ImportPath, imported)
+			}
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ var saysEnough = []string{
 	"no such user at the gatekeeper", "not a phone number in international form", "contact does not accept third-party chats", "too many pings",
 	"chat channel is not connected", "message too large for the chat channel", "the message does not describe its file", "the file is not there",
 	"the file is too large", "the media host does not answer", "it will never succeed", "there is a next signing key already",
-	"ffmpeg is turned off", "a user is not alone with the bot",
+	"ffmpeg is turned off", "a user is not alone with the bot", "the user is suspended already", "the user is not suspended",
 	// Faults of the program, which no admin can cause.
 	"unknown state of an outgoing message", "malformed address of a device", "a nested transaction failed", "partner server is not configured right",
 	"the SQLite connection does not enforce", "a database can be moved from SQLite", "Dropped a message status",
@@ -145,7 +145,7 @@ var remedyOrCause = regexp.MustCompile(`[:;.] |, and `)
 
 // namedErrors returns the texts of the errors that a file exports, if it belongs to a package whose errors come to the admin.
 func namedErrors(path string, file *ast.File) (texts []string) {
-	if !slices.Contains([]string{"bridge", "bridge/homeserver", "database", "provider", "interop"}, filepath.ToSlash(filepath.Dir(path))) {
+	if !slices.Contains([]string{"bridge", "bridge/connector", "bridge/homeserver", "database", "provider", "interop"}, filepath.ToSlash(filepath.Dir(path))) {
 		return nil
 	}
 	ast.Inspect(file, func(node ast.Node) bool {

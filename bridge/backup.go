@@ -10,12 +10,11 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
-	"maunium.net/go/mautrix/bridgev2/status"
 
 	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/bridge/homeserver"
 	"postern/database"
-	"postern/interop"
 )
 
 // ErrPostgres: PostgreSQL is copied by its own programs. The text says how.
@@ -128,38 +127,18 @@ func forgetSessions(ctx context.Context, cfg *config.Config, raw *dbutil.Databas
 
 var errNotOurs = errors.New("the file is not a database that the bridge has used")
 
-// origin tells of which copy a database was made, and when; zero if of none.
-type origin struct{ made, restored time.Time }
-
 // checkOrigin refuses a copy that was not put in place by restore, and what was moved away.
-func checkOrigin(ctx context.Context, db *database.Database) (origin, error) {
+func checkOrigin(ctx context.Context, db *database.Database) (connector.Origin, error) {
 	if moved, err := db.Moved(ctx); err != nil {
-		return origin{}, err
+		return connector.Origin{}, err
 	} else if moved {
-		return origin{}, database.ErrMoved
+		return connector.Origin{}, database.ErrMoved
 	}
 	if made, err := db.CopyMade(ctx); err != nil {
-		return origin{}, err
+		return connector.Origin{}, err
 	} else if !made.IsZero() {
-		return origin{}, fmt.Errorf("%w (it is of %s)", database.ErrIsCopy, made.Format("2006-01-02 15:04 MST"))
+		return connector.Origin{}, fmt.Errorf("%w (it is of %s)", database.ErrIsCopy, made.Format("2006-01-02 15:04 MST"))
 	}
 	made, restored, err := db.Restored(ctx)
-	return origin{made, restored}, err
-}
-
-const stateRestored status.BridgeStateErrorCode = "postern-restored"
-
-// lapsedState is what a user is told whose enlistment has ended, and who may come back.
-func (c *Client) lapsedState() status.BridgeState {
-	if !c.enlistment.Created.Before(c.network.Restored.restored) {
-		return endedState(c.gatekeeper, interop.ErrNotEnlisted)
-	}
-	return status.BridgeState{
-		StateEvent: status.StateBadCredentials,
-		Error:      stateRestored,
-		UserAction: status.UserActionRelogin,
-		Message: fmt.Sprintf("This bridge was put back from a backup of %s, and cannot use your old keys for %s any more. Please write `login %s` "+
-			"to get new ones; your chats go on in the same rooms. What was written since then may be missing: please ask your contacts.",
-			c.network.Restored.made.UTC().Format("2006-01-02 15:04 MST"), c.gatekeeper.Name, c.gatekeeper.ID),
-	}
+	return connector.Origin{Made: made, Restored: restored}, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -12,9 +13,12 @@ import (
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/adminpage"
 	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/bridge/homeserver"
 	"postern/bridge/metrics"
 	"postern/bridge/preview"
@@ -31,12 +35,9 @@ var _ interop.TokenSource = (*provider.Provider)(nil)
 // doublePuppetMark is put into events that the bridge sends in a user's name, so that it knows them when they return.
 const doublePuppetMark = "postern"
 
-const (
-	// interruptAfter is when a stop no longer waits for the homeserver, and disconnectTimeout when it no longer waits
-	// for a chat channel. With what stops before and after them the daemon is down within ten seconds.
-	interruptAfter    = 4 * time.Second
-	disconnectTimeout = 5 * time.Second
-)
+// interruptAfter is when a stop no longer waits for the homeserver. With [connector.DisconnectTimeout] and what stops before and after them the
+// daemon is down within ten seconds.
+const interruptAfter = 4 * time.Second
 
 // Daemon is everything that `postern run` runs.
 type Daemon struct {
@@ -49,7 +50,7 @@ type Daemon struct {
 	unlock   func() error // of the database
 	provider *provider.Provider
 	matrix   *homeserver.Connector
-	network  *Network
+	network  *connector.Network
 	bridge   *bridgev2.Bridge
 	metrics  *metrics.Metrics
 	ready    *readiness
@@ -79,7 +80,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, version string, log zero
 		return nil, err
 	}
 	d := &Daemon{cfg: cfg, log: ofBridge, root: log, clock: clock, raw: raw, version: version, started: time.Now()}
-	state := func(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) } // d.network is made below
+	state := func(ctx context.Context) (*metrics.State, error) { return d.network.State(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
 	raw.Log = newMeteredQueries(databaseLog.With().Str("db_section", "main").Logger(), d.metrics)
 	if d.unlock, err = database.Lock(ctx, raw, cfg.Database.URI); err != nil {
@@ -118,12 +119,12 @@ func (d *Daemon) build(ctx context.Context) error {
 	}
 	wake := func(ctx context.Context, gatekeeper, user string) {
 		d.metrics.Wake(gatekeeper)
-		d.network.wake(ctx, gatekeeper, user) // d.network is made below
+		d.network.Wake(ctx, gatekeeper, user) // d.network is made below
 	}
 	if d.provider, err = newProvider(ctx, d.cfg, key, entries, db, wake, d.clock.Now, d.metrics.PartnerRequest, d.logOf(config.ComponentPartnerServer)); err != nil {
 		return err
 	}
-	d.matrix = homeserver.New(homeserver.Options{
+	d.matrix = homeserver.New(homeserver.Options{ // d.network is made below
 		Config:           mautrixConfig(d.cfg),
 		Log:              d.logOf(config.ComponentHomeserver),
 		EncryptionLog:    d.logOf(config.ComponentEncryption),
@@ -132,28 +133,31 @@ func (d *Daemon) build(ctx context.Context) error {
 		RoomKeys:         roomKeys{db.RoomKeys()},
 		Listen:           d.cfg.Appservice.Listen,
 		MaxTransaction:   int64(d.cfg.Limits.TransactionMiB) << 20,
-		UnencryptedReply: textUnencryptedCommand,
-		Explain:          d.explain,
-		ForeignReply:     textForeignUser(d.cfg.Homeserver.Domain),
-		Provision:        d.addProvisioning,
-		Observe:          d.metrics.HomeserverRequest,
-		// d.network is made below
-		WarnAdmins: func(text string) { d.network.adminRoom.hear(adminNews{group: "homeserver.puppets", text: text}) },
+		UnencryptedReply: connector.TextUnencryptedCommand,
+		Explain: func(err error, about event.Type, sender id.UserID) string {
+			return d.network.Explain(err, about, sender)
+		},
+		ForeignReply: connector.TextForeignUser(d.cfg.Homeserver.Domain),
+		Provision: func(router *http.ServeMux, userOf func(*http.Request) *bridgev2.User) {
+			d.network.AddProvisioning(router, userOf)
+		},
+		Observe:    d.metrics.HomeserverRequest,
+		WarnAdmins: func(text string) { d.network.TellAdmins("homeserver.puppets", text) },
 	})
-	d.network = newNetwork(networkOptions{
+	d.network = connector.New(connector.Options{
 		Domain:       d.cfg.Homeserver.Domain,
 		Gatekeepers:  entries,
 		Database:     db,
 		Tokens:       d.provider,
 		Matrix:       d.matrix,
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
-		HTTPClient:   newInteropHTTPClient(),
+		HTTPClient:   connector.NewHTTPClient(),
 		Clock:        d.clock,
 		Metrics:      d.metrics,
 		InteropLog:   d.logOf(config.ComponentInterop),
 
 		Restored:      restored,
-		OnLeave:       OnLeave(d.cfg.OnLeave),
+		OnLeave:       connector.OnLeave(d.cfg.OnLeave),
 		Admins:        d.cfg.Admins,
 		AdminRoom:     d.cfg.AdminRoom,
 		AuditDays:     d.cfg.AuditDays,
@@ -168,13 +172,15 @@ func (d *Daemon) build(ctx context.Context) error {
 		Previews:      preview.New(previewsAtOnce),
 		Transcode:     probeTranscoder(ctx, d.cfg.FFmpeg, d.log),
 	})
-	if err = d.network.loadSuspensions(ctx); err != nil {
+	if err = d.network.LoadSuspensions(ctx); err != nil {
 		return err
 	}
 	d.bridge = bridgev2.NewBridge("", d.raw, d.log, &d.matrix.Config.Bridge, d.matrix, d.network, commands.NewProcessor)
 	d.matrix.AS.DoublePuppetValue = doublePuppetMark
-	d.addCommands()
-	d.bridge.Commands = newCommandQueue(d.bridge.Commands)
+	processor := d.bridge.Commands.(*commands.Processor)
+	d.network.AddCommands(processor)
+	processor.AddHandlers(d.pageCommand())
+	d.bridge.Commands = connector.NewCommandQueue(processor)
 	d.ready = newReadiness(d.cfg.Homeserver.Address, d.raw, d.network)
 	d.history = metrics.NewHistory(d.metrics, time.Now())
 	d.page = d.newAdminPage()
@@ -201,7 +207,7 @@ func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *t
 }
 
 func newProvider(
-	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*gatekeeperEntry, db *database.Database,
+	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*connector.Gatekeeper, db *database.Database,
 	wake func(ctx context.Context, gatekeeper, user string), now func() time.Time, observe func(route string, status int), log zerolog.Logger,
 ) (*provider.Provider, error) {
 	audiences := make([]provider.Audience, 0, len(entries))
@@ -290,20 +296,10 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.bridge.StartConnectors(ctx); err != nil {
 		return err
 	}
-	if err := d.network.eraseUnusedContacts(ctx); err != nil {
+	if err := d.network.Begin(ctx); err != nil {
 		return err
 	}
-	d.network.adminPost.check(ctx)
-	d.network.spawn(d.network.adminRoom.run)
-	// What belongs to logins runs until they are disconnected, not until ctx ends.
-	life := context.WithoutCancel(ctx)
-	if err := d.network.startLogins(life); err != nil {
-		return fmt.Errorf("failed to start the logins: %w", err)
-	}
-	d.network.resume(life)
-	d.network.spawn(d.network.watchLeaving)
-	d.network.spawn(d.network.watchSuspensions)
-	d.bridge.PostStart(life)
+	d.bridge.PostStart(context.WithoutCancel(ctx))
 	return nil
 }
 
@@ -312,8 +308,8 @@ func (d *Daemon) start(ctx context.Context) error {
 func (d *Daemon) stop() {
 	interrupt := time.AfterFunc(interruptAfter, d.matrix.Interrupt)
 	defer interrupt.Stop()
-	d.network.prepareStop()
-	d.bridge.StopWithTimeout(disconnectTimeout) // closes the database too
+	d.network.PrepareStop()
+	d.bridge.StopWithTimeout(connector.DisconnectTimeout) // closes the database too
 	if err := d.unlock(); err != nil {
 		d.log.Err(err).Msg("Failed to unlock the database")
 	}

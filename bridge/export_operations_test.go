@@ -7,20 +7,12 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
-	"maunium.net/go/mautrix/bridgev2/status"
 
 	"postern/bridge/admin"
+	"postern/bridge/connector"
 	"postern/bridge/metrics"
 	"postern/interop"
 )
-
-// Metered is the handler that an interop client gets.
-func Metered(handler interop.Handler, counters *metrics.Metrics, gatekeeper string) interop.Handler {
-	return &meteredHandler{Handler: handler, metrics: counters, gatekeeper: gatekeeper}
-}
-
-// State is what metrics ask for.
-func (d *Daemon) State(ctx context.Context) (*metrics.State, error) { return d.network.state(ctx) }
 
 // Metrics are the daemon's.
 func (d *Daemon) Metrics() *metrics.Metrics { return d.metrics }
@@ -30,8 +22,8 @@ type Readiness struct{ *readiness }
 
 // NewReadiness is of a daemon that runs.
 func NewReadiness(homeserver string, chat *url.URL, raw *dbutil.Database, connected func(string) bool) Readiness {
-	r := newReadiness(homeserver, raw, &Network{networkOptions: networkOptions{
-		Gatekeepers: []*gatekeeperEntry{{Gatekeeper: &interop.Gatekeeper{ID: "wa", ChatURL: chat}}},
+	r := newReadiness(homeserver, raw, &connector.Network{Options: connector.Options{
+		Gatekeepers: []*connector.Gatekeeper{{Gatekeeper: &interop.Gatekeeper{ID: "wa", ChatURL: chat}}},
 		HTTPClient:  http.DefaultClient,
 	}})
 	r.isConnected = connected
@@ -54,9 +46,6 @@ func (r Readiness) CheckSoon(ctx context.Context) []admin.Problem { return r.che
 
 // Stop is what a stop of the daemon does first.
 func (r Readiness) Stop() { r.enter(stopping) }
-
-// LapsedState is what a user is told whose enlistment has ended.
-func LapsedState(c *Client) status.BridgeState { return c.lapsedState() }
 
 // LogOf is logOf.
 var LogOf = logOf

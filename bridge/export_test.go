@@ -2,36 +2,58 @@ package bridge
 
 import (
 	"context"
-	"net/http"
-	"net/netip"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/interop"
 )
 
-// NewInteropHTTPClient is the client that talks to gatekeepers.
-func NewInteropHTTPClient() *http.Client { return newInteropHTTPClient() }
+// MautrixConfig is mautrixConfig.
+var MautrixConfig = mautrixConfig
 
-// FetchPicture loads a picture that a gatekeeper named.
-func FetchPicture(ctx context.Context, gatekeeper *interop.Gatekeeper, address string) ([]byte, error) {
-	return newPictureLoader(newInteropHTTPClient()).fetch(ctx, gatekeeper, &interop.Picture{URL: address})
+// NewWithClock is New with a clock that can be moved.
+func NewWithClock(ctx context.Context, cfg *config.Config, log zerolog.Logger, clock interop.Clock) (*Daemon, error) {
+	return newDaemon(ctx, cfg, "test", log, clock)
 }
 
-var (
-	IsPrivate         func(netip.Addr) bool = isPrivate
-	ErrPictureAddress                       = errPictureAddress
-	ErrPrivateAddress                       = errPrivateAddress
-)
-
-// NoticeEdit returns what a notice changes in the parts of a message that are in the room; nil is nothing. instead is set
-// for one that stands for the message.
-func NoticeEdit(text string, instead bool, existing []*mxdatabase.Message) (*bridgev2.ConvertedEdit, error) {
-	notice := &remoteMessage{id: "message", notice: text, replaces: instead}
-	result, err := notice.HandleExisting(context.Background(), nil, nil, existing)
-	if err != nil || len(result.SubEvents) == 0 {
+// Open makes the tables of bridgev2, which a start would do, and returns the user of an id.
+func (d *Daemon) Open(ctx context.Context, user id.UserID) (*bridgev2.User, error) {
+	d.bridge.BackgroundCtx = ctx
+	if err := d.bridge.DB.Upgrade(ctx); err != nil {
 		return nil, err
 	}
-	return result.SubEvents[0].(*remoteStep).edit, nil
+	if err := d.matrix.StateStore.Upgrade(ctx); err != nil {
+		return nil, err
+	}
+	return d.bridge.GetUserByMXID(ctx, user)
+}
+
+// Close ends what Open began.
+func (d *Daemon) Close() error {
+	d.network.PrepareStop()
+	for _, login := range d.bridge.GetAllCachedUserLogins() {
+		login.Client.Disconnect()
+	}
+	d.matrix.Stop()
+	return d.close()
+}
+
+// Network returns what all logins share.
+func (d *Daemon) Network() *connector.Network { return d.network }
+
+// Tables are those of bridgev2.
+func (d *Daemon) Tables() *mxdatabase.Database { return d.bridge.DB }
+
+// Client returns the client of a login, nil if it is not loaded.
+func (d *Daemon) Client(login networkid.UserLoginID) bridgev2.NetworkAPI {
+	if found := d.bridge.GetCachedUserLoginByID(login); found != nil {
+		return found.Client
+	}
+	return nil
 }

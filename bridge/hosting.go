@@ -3,8 +3,6 @@ package bridge
 import (
 	"time"
 
-	"maunium.net/go/mautrix/bridgev2/networkid"
-
 	"postern/bridge/config"
 	"postern/database"
 	"postern/provider"
@@ -17,9 +15,6 @@ const (
 	// mediaKeyPurpose is what the key is derived for that hides whose a hosted file is.
 	mediaKeyPurpose = "partner-server/hosted-files"
 )
-
-// mediaOwner is whom the partner server counts a file for: an enlistment.
-func mediaOwner(login networkid.UserLoginID) string { return string(login) }
 
 // setUpHosting says where and how the partner server hosts the files that users send.
 func setUpHosting(options *provider.Options, cfg *config.Config, key database.SecretKey) (err error) {

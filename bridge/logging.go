@@ -15,18 +15,8 @@ import (
 	"postern/bridge/troubles"
 )
 
-// Fields of the log that name a message. Lines with both an event's id and a message's join the two sides; `postern trace` goes by
-// them.
-const (
-	fieldComponent = "component"
-	// fieldEvent is an event of Matrix, fieldEvents several.
-	fieldEvent  = "event_id"
-	fieldEvents = "event_ids"
-	fieldRoom   = "room_id"
-	// fieldMessage is the id that a message has in the chat channel, as its sender chose it; fieldMessages several.
-	fieldMessage  = "message_id"
-	fieldMessages = "message_ids"
-)
+// fieldComponent is the field of the log that says which part of the program wrote a line.
+const fieldComponent = "component"
 
 // textTime is how the time is written in the format for people, to the millisecond, since steps of a message are that close.
 const textTime = "2006-01-02T15:04:05.000Z07:00"

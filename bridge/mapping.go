@@ -1,24 +1,15 @@
 package bridge
 
 import (
-	"math"
 	"slices"
 	"time"
 
-	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/config"
+	"postern/bridge/connector"
 )
-
-// init sets how bridgev2 handles events, which it keeps in variables. Without a buffer, queueing an event handles it
-// and returns the result, and no portal has a goroutine of its own. With an endless timeout it never goes on in the
-// background while it tells us that all is well.
-func init() {
-	bridgev2.PortalEventBuffer = 0
-	bridgev2.EventHandlingTimeoutTicks = math.MaxInt
-}
 
 // stateDebounce is how long a lost connection to a gatekeeper may last before the user's clients are told.
 const stateDebounce = 5 * time.Second
@@ -96,22 +87,22 @@ func permissions(cfg *config.Config) bridgeconfig.PermissionConfig {
 }
 
 // perDay are the daily limits of the config.
-func perDay(limits config.Limits) map[limitKind]int64 {
-	return map[limitKind]int64{
-		limitChats: int64(limits.ChatsPerDay), limitPings: int64(limits.PingsPerDay), limitMessages: int64(limits.MessagesPerDay),
-		limitFiles: int64(limits.FilesPerDay), limitReports: int64(limits.ReportsPerDay),
+func perDay(limits config.Limits) map[connector.LimitKind]int64 {
+	return map[connector.LimitKind]int64{
+		connector.LimitChats: int64(limits.ChatsPerDay), connector.LimitPings: int64(limits.PingsPerDay), connector.LimitMessages: int64(limits.MessagesPerDay),
+		connector.LimitFiles: int64(limits.FilesPerDay), connector.LimitReports: int64(limits.ReportsPerDay),
 	}
 }
 
 // interopGatekeepers converts the config's entries, in their order.
-func interopGatekeepers(cfg *config.Config) ([]*gatekeeperEntry, error) {
-	entries := make([]*gatekeeperEntry, 0, len(cfg.Gatekeepers))
+func interopGatekeepers(cfg *config.Config) ([]*connector.Gatekeeper, error) {
+	entries := make([]*connector.Gatekeeper, 0, len(cfg.Gatekeepers))
 	for _, gatekeeper := range cfg.Gatekeepers {
 		converted, err := gatekeeper.Interop()
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, &gatekeeperEntry{
+		entries = append(entries, &connector.Gatekeeper{
 			Gatekeeper: converted, EEADeclaration: gatekeeper.EEADeclaration, EEASuspend: gatekeeper.EEAWithdrawn == config.EEASuspend,
 			Idle: gatekeeper.Idle(),
 		})

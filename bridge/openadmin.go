@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/database"
 )
 
@@ -15,17 +16,17 @@ import (
 
 var (
 	// ErrSuspendedAlready and ErrNotSuspended: there is nothing to change.
-	ErrSuspendedAlready = errSuspendedAlready
-	ErrNotSuspended     = errNotSuspended
+	ErrSuspendedAlready = connector.ErrSuspendedAlready
+	ErrNotSuspended     = connector.ErrNotSuspended
 )
 
 // ListUsers returns the enlistments that match a search, see [database.Enlistments.Overview].
-func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []ListedUser, err error) {
+func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []connector.ListedUser, err error) {
 	err = beside(ctx, cfg, func(db *database.Database) error {
-		if users, err = listUsers(ctx, db, search, 0, maxListedUsers); err != nil {
+		if users, err = connector.ListUsers(ctx, db, search, 0, connector.MaxListedUsers); err != nil {
 			return err
 		}
-		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(auditListing), Actor: commandLine, Subject: search})
+		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(connector.AuditListing), Actor: connector.CommandLine, Subject: search})
 	})
 	return users, err
 }
@@ -33,16 +34,20 @@ func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []
 // SuspendUser suspends a user of the homeserver. A daemon that runs disconnects them within half a minute. Errors:
 // [ErrSuspendedAlready], and sentences about what is wrong with the input.
 func SuspendUser(ctx context.Context, cfg *config.Config, user id.UserID, reason string) error {
-	user, reason, err := parseSuspension(user.String(), reason, cfg.Homeserver.Domain)
+	user, reason, err := connector.ParseSuspension(user.String(), reason, cfg.Homeserver.Domain)
 	if err != nil {
 		return err
 	}
-	return beside(ctx, cfg, func(db *database.Database) error { return addSuspension(ctx, db, user, reason, commandLine) })
+	return beside(ctx, cfg, func(db *database.Database) error {
+		return connector.AddSuspension(ctx, db, user, reason, connector.CommandLine)
+	})
 }
 
 // UnsuspendUser ends a suspension. Errors: [ErrNotSuspended].
 func UnsuspendUser(ctx context.Context, cfg *config.Config, user id.UserID) error {
-	return beside(ctx, cfg, func(db *database.Database) error { return removeSuspension(ctx, db, user, commandLine) })
+	return beside(ctx, cfg, func(db *database.Database) error {
+		return connector.RemoveSuspension(ctx, db, user, connector.CommandLine)
+	})
 }
 
 // AuditEntry says who did what.

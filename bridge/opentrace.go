@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/bridge/records"
 	"postern/bridge/trace"
 	"postern/database"
@@ -30,10 +31,10 @@ func (s *Stored) IDs() (ids []string) {
 	}
 	for _, row := range s.Waiting {
 		add(row.ID)
-		add(parseReference(row.Ref).event.String())
+		add(connector.EventOf(row.Ref).String())
 	}
 	for _, shown := range s.Shown {
-		add(rawMessageID(shown.ID))
+		add(connector.RawMessageID(shown.ID))
 		add(shown.Event.String())
 	}
 	return ids
@@ -60,16 +61,8 @@ func TraceStored(ctx context.Context, cfg *config.Config, text string) (*Stored,
 				messageID = of
 			}
 		}
-		stored.Waiting, err = db.Trace(ctx, messageID, referencesTo(id.EventID(text)))
+		stored.Waiting, err = db.Trace(ctx, messageID, connector.ReferencesTo(id.EventID(text)))
 		return err
 	}()
 	return stored, errors.Join(err, raw.Close())
-}
-
-// referencesTo are all that an event can have; see [reference].
-func referencesTo(event id.EventID) [4]string {
-	return [4]string{
-		reference{isMessage, event}.String(), reference{isEdit, event}.String(),
-		reference{isReaction, event}.String(), reference{isRedaction, event}.String(),
-	}
 }

@@ -8,12 +8,13 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/config"
+	"postern/bridge/connector"
 	"postern/bridge/records"
 	"postern/database"
 )
 
 // ErrNobody: nothing is stored about a user.
-var ErrNobody = errNobody
+var ErrNobody = connector.ErrNobody
 
 // ErrNotEnlisted: a user has nobody to leave.
 var ErrNotEnlisted = errors.New("the user is not enlisted with anyone, so there is nothing to erase")
@@ -25,8 +26,8 @@ func ExportUser(ctx context.Context, cfg *config.Config, user id.UserID) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	data := &dataOf{database: db, records: records.New(raw, ""), domain: cfg.Homeserver.Domain, name: cfg.GatekeeperName}
-	content, err := data.exportOf(ctx, user, time.Now())
+	data := &connector.DataOf{Database: db, Records: records.New(raw, ""), Domain: cfg.Homeserver.Domain, Name: cfg.GatekeeperName}
+	content, err := data.Export(ctx, user, time.Now())
 	return content, errors.Join(err, raw.Close())
 }
 
@@ -37,11 +38,22 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 	if err != nil {
 		return nil, err
 	}
-	enlistments, err := markErased(ctx, db, user, commandLine)
+	enlistments, err := markErased(ctx, db, user, connector.CommandLine)
 	for _, enlistment := range enlistments {
 		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
 	}
 	return gatekeepers, errors.Join(err, raw.Close())
+}
+
+// PendingErasures returns what is not erased yet of a user who leaves, or of all users for "", for the program beside the daemon.
+func PendingErasures(ctx context.Context, cfg *config.Config, user id.UserID) ([]connector.Pending, error) {
+	raw, db, err := openBeside(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	data := &connector.DataOf{Database: db, Records: records.New(raw, ""), Domain: cfg.Homeserver.Domain, Name: cfg.GatekeeperName}
+	pending, err := data.Pending(ctx, user, cfg.HasGatekeeper)
+	return pending, errors.Join(err, raw.Close())
 }
 
 // markErased is what an admin does to erase a user. A daemon that runs finds out soon. Errors: [ErrNotEnlisted].
@@ -52,7 +64,7 @@ func markErased(ctx context.Context, db *database.Database, user id.UserID, acto
 	}
 	for _, enlistment := range enlistments {
 		err = errors.Join(err, db.Audit().Append(ctx, database.AuditEntry{
-			Kind: string(auditLeave), Actor: actor, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
+			Kind: string(connector.AuditLeave), Actor: actor, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
 		}))
 	}
 	return enlistments, err

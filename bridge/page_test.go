@@ -19,6 +19,7 @@ import (
 	"postern/bridge/config"
 	"postern/bridge/troubles"
 	"postern/database"
+	"postern/interop/clocktest"
 )
 
 func withPage(cfg *config.Config) { cfg.Admin.Listen = "127.0.0.1:29350" }
@@ -57,7 +58,7 @@ func bodyOf(t *testing.T, response *http.Response) string {
 
 func TestALinkOfTheCommandLineLogsInOnceAndNotForLong(t *testing.T) {
 	i := install(t, withPage)
-	clock := newFakeClock()
+	clock := clocktest.New()
 	i.close()
 	var err error
 	if i.daemon, err = bridge.NewWithClock(context.Background(), i.cfg, zerolog.Nop(), clock); err != nil {
@@ -86,7 +87,7 @@ func TestALinkOfTheCommandLineLogsInOnceAndNotForLong(t *testing.T) {
 		}
 	}
 	late := newLink()
-	clock.advance(adminpage.LinkLife + time.Second)
+	clock.Advance(adminpage.LinkLife + time.Second)
 	if got := logIn(t, page, late); got.StatusCode != http.StatusForbidden {
 		t.Errorf("one that is too old: status %d", got.StatusCode)
 	}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"time"
 
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/adminpage"
+	"postern/bridge/connector"
+	"postern/bridge/metrics"
 	"postern/bridge/troubles"
 	"postern/database"
 	"postern/docs"
@@ -20,6 +23,7 @@ type pageData struct {
 	*Daemon
 	remedies *troubles.Remedies
 	examiner examiner
+	links    sync.Mutex // held while a link of the command line is redeemed
 }
 
 var _ adminpage.Bridge = (*pageData)(nil)
@@ -38,15 +42,15 @@ func (d *Daemon) newAdminPage() *adminpage.Page {
 
 // RedeemLink implements adminpage.Bridge.
 func (p *pageData) RedeemLink(ctx context.Context, hash []byte) (string, error) {
-	if ok, err := p.network.redeemPageLink(ctx, hash); !ok {
+	if ok, err := p.redeemPageLink(ctx, hash); !ok {
 		return "", err
 	}
-	return commandLine, nil
+	return connector.CommandLine, nil
 }
 
 // LoggedIn implements adminpage.Bridge.
 func (p *pageData) LoggedIn(ctx context.Context, actor string) {
-	p.network.audit(p.log.WithContext(ctx), auditPageLogin, id.UserID(actor), audited{})
+	p.network.Audit(p.log.WithContext(ctx), connector.AuditPageLogin, id.UserID(actor), connector.Audited{})
 }
 
 // Overview implements adminpage.Bridge.
@@ -62,13 +66,13 @@ func (p *pageData) Overview(ctx context.Context) adminpage.Overview {
 	}
 	overview.Known = true
 	for _, entry := range p.network.Gatekeepers {
-		for _, connection := range connectionStates {
-			if users := state.Connections[pairOf(entry.ID, connection)]; users > 0 || connection == connectionUp {
+		for _, connection := range connector.ConnectionStates {
+			if users := state.Connections[metrics.Pair{Gatekeeper: entry.ID, State: connection}]; users > 0 || connection == metrics.StateConnected {
 				overview.States = append(overview.States, adminpage.State{Gatekeeper: entry.Name, State: connection, Users: users})
 			}
 		}
 		for _, enlistment := range []database.EnlistmentState{database.Enlisting, database.Leaving, database.Lapsed} {
-			if users := state.Enlistments[pairOf(entry.ID, string(enlistment))]; users > 0 {
+			if users := state.Enlistments[metrics.Pair{Gatekeeper: entry.ID, State: string(enlistment)}]; users > 0 {
 				overview.States = append(overview.States, adminpage.State{Gatekeeper: entry.Name, State: string(enlistment), Users: users})
 			}
 		}
@@ -84,7 +88,7 @@ func (p *pageData) Overview(ctx context.Context) adminpage.Overview {
 func (p *pageData) facts() []adminpage.Fact {
 	facts := []adminpage.Fact{
 		{Name: "Postern", Value: p.version},
-		{Name: "Runs since", Value: utc(p.started)},
+		{Name: "Runs since", Value: p.started.UTC().Format("2006-01-02 15:04 UTC")},
 		{Name: "Homeserver", Value: p.cfg.Homeserver.Domain + p.homeserverSoftware()},
 		{Name: "Database", Value: map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}[string(p.cfg.Database.Type)]},
 		{Name: "ffmpeg", Value: "not there"},
@@ -110,25 +114,25 @@ func (p *pageData) homeserverSoftware() string {
 
 // Users implements adminpage.Bridge.
 func (p *pageData) Users(ctx context.Context, actor, search string, offset, limit int) ([]adminpage.Enlistment, error) {
-	users, err := listUsers(ctx, p.network.Database, search, offset, limit)
+	users, err := connector.ListUsers(ctx, p.network.Database, search, offset, limit)
 	if err != nil {
 		return nil, err
 	}
-	p.network.audit(p.log.WithContext(ctx), auditListing, id.UserID(actor), audited{subject: search})
+	p.network.Audit(p.log.WithContext(ctx), connector.AuditListing, id.UserID(actor), connector.Audited{Subject: search})
 	return asEnlistments(users), nil
 }
 
 // ExportUsers implements adminpage.Bridge.
 func (p *pageData) ExportUsers(ctx context.Context, actor, search string) ([]byte, error) {
-	users, err := listUsers(ctx, p.network.Database, search, 0, maxListedUsers)
+	users, err := connector.ListUsers(ctx, p.network.Database, search, 0, connector.MaxListedUsers)
 	if err != nil {
 		return nil, err
 	}
 	var file bytes.Buffer
-	if err = WriteUsersCSV(&file, users); err != nil {
+	if err = connector.WriteUsersCSV(&file, users); err != nil {
 		return nil, err
 	}
-	p.network.audit(p.log.WithContext(ctx), auditListing, id.UserID(actor), audited{subject: search})
+	p.network.Audit(p.log.WithContext(ctx), connector.AuditListing, id.UserID(actor), connector.Audited{Subject: search})
 	return file.Bytes(), nil
 }
 
@@ -138,7 +142,7 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	if err != nil {
 		return nil, err
 	}
-	listed, err := listUsers(ctx, p.network.Database, name, 0, maxListedUsers)
+	listed, err := connector.ListUsers(ctx, p.network.Database, name, 0, connector.MaxListedUsers)
 	if err != nil {
 		return nil, err
 	}
@@ -146,15 +150,10 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	if shown.Reason, shown.Suspended, err = p.network.Database.Suspensions().Reason(ctx, name); err != nil {
 		return nil, err
 	}
-	connections := make(map[string]string)
-	for _, login := range p.network.bridge.GetAllCachedUserLogins() {
-		if client, ok := login.Client.(*Client); ok && login.UserMXID == user && client.interop != nil && !client.ended.Load() {
-			connections[client.gatekeeper.ID] = client.connectionState()
-		}
-	}
+	connections := p.network.ConnectionsOf(user)
 	for _, one := range listed { // a search may find more
 		if one.User == name {
-			enlistment := asEnlistments([]ListedUser{one})[0]
+			enlistment := asEnlistments([]connector.ListedUser{one})[0]
 			enlistment.Connection = connections[one.Gatekeeper]
 			shown.Enlistments = append(shown.Enlistments, enlistment)
 		}
@@ -162,7 +161,7 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	return shown, nil
 }
 
-func asEnlistments(users []ListedUser) []adminpage.Enlistment {
+func asEnlistments(users []connector.ListedUser) []adminpage.Enlistment {
 	enlistments := make([]adminpage.Enlistment, 0, len(users))
 	for _, user := range users {
 		enlistments = append(enlistments, adminpage.Enlistment{
@@ -181,20 +180,20 @@ func timeOrZero(at *time.Time) time.Time {
 }
 
 func (p *pageData) localUser(name string) (id.UserID, error) {
-	user, err := parseLocalUser(name, p.cfg.Homeserver.Domain)
+	user, err := connector.ParseLocalUser(name, p.cfg.Homeserver.Domain)
 	if err != nil {
-		return "", adminpage.Refusal(asSentence(err))
+		return "", adminpage.Refusal(connector.AsSentence(err))
 	}
 	return user, nil
 }
 
 // Suspend implements adminpage.Bridge.
 func (p *pageData) Suspend(ctx context.Context, actor, name, reason string) error {
-	user, reason, err := parseSuspension(name, reason, p.cfg.Homeserver.Domain)
+	user, reason, err := connector.ParseSuspension(name, reason, p.cfg.Homeserver.Domain)
 	if err != nil {
-		return adminpage.Refusal(asSentence(err))
+		return adminpage.Refusal(connector.AsSentence(err))
 	}
-	return p.follow(addSuspension(ctx, p.network.Database, user, reason, actor))
+	return p.follow(connector.AddSuspension(ctx, p.network.Database, user, reason, actor))
 }
 
 // Unsuspend implements adminpage.Bridge.
@@ -203,20 +202,16 @@ func (p *pageData) Unsuspend(ctx context.Context, actor, name string) error {
 	if err != nil {
 		return err
 	}
-	return p.follow(removeSuspension(ctx, p.network.Database, user, actor))
+	return p.follow(connector.RemoveSuspension(ctx, p.network.Database, user, actor))
 }
 
 // follow lets a change of suspensions take effect. The page does not wait for it, as it takes the homeserver and the gatekeepers.
 func (p *pageData) follow(err error) error {
 	switch {
-	case errors.Is(err, errSuspendedAlready), errors.Is(err, errNotSuspended):
-		return adminpage.Refusal(asSentence(err))
+	case errors.Is(err, connector.ErrSuspendedAlready), errors.Is(err, connector.ErrNotSuspended):
+		return adminpage.Refusal(connector.AsSentence(err))
 	case err == nil && phase(p.ready.phase.Load()) == running: // before, it is looked for when the bridge has started
-		p.network.spawn(func(ctx context.Context) {
-			if err := p.network.followSuspensions(ctx); err != nil && ctx.Err() == nil {
-				p.log.Err(err).Msg("Failed to look for suspended users")
-			}
-		})
+		p.network.FollowSuspensionsSoon()
 	}
 	return err
 }
@@ -228,7 +223,7 @@ func (p *pageData) Erase(ctx context.Context, actor, name string) error {
 		return err
 	}
 	if _, err = markErased(ctx, p.network.Database, user, actor); errors.Is(err, ErrNotEnlisted) {
-		return adminpage.Refusal(asSentence(err))
+		return adminpage.Refusal(connector.AsSentence(err))
 	}
 	return err
 }
@@ -257,7 +252,7 @@ func (p *pageData) Troubles() []adminpage.Trouble {
 
 // Audit implements adminpage.Bridge.
 func (p *pageData) Audit(ctx context.Context, limit int) ([]adminpage.AuditEntry, error) {
-	newest, err := p.network.auditLog.Newest(ctx, limit)
+	newest, err := p.network.Database.Audit().Newest(ctx, limit)
 	if err != nil {
 		return nil, err
 	}

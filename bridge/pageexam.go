@@ -27,7 +27,7 @@ func (p *pageData) Examine() {
 		return
 	}
 	e.running = true
-	p.network.spawn(func(ctx context.Context) {
+	p.network.Spawn(func(ctx context.Context) {
 		findings := doctor.Examine(ctx, doctor.Options{Config: p.cfg, ConfigFile: p.ConfigFile, Database: p.raw})
 		e.lock.Lock()
 		defer e.lock.Unlock()

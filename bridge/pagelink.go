@@ -46,10 +46,11 @@ func NewAdminPageLink(ctx context.Context, cfg *config.Config) (link string, err
 }
 
 // redeemPageLink ends the link with a hash. It returns false if there is none, or it is too old.
-func (n *Network) redeemPageLink(ctx context.Context, hash []byte) (bool, error) {
-	n.pageLinks.Lock() // so that it works once
-	defer n.pageLinks.Unlock()
-	value, err := n.kv.Get(ctx, pageLinkName)
+func (p *pageData) redeemPageLink(ctx context.Context, hash []byte) (bool, error) {
+	p.links.Lock() // so that it works once
+	defer p.links.Unlock()
+	kv := p.network.Database.KV()
+	value, err := kv.Get(ctx, pageLinkName)
 	if err != nil || value == nil {
 		return false, err
 	}
@@ -60,8 +61,8 @@ func (n *Network) redeemPageLink(ctx context.Context, hash []byte) (bool, error)
 	if subtle.ConstantTimeCompare(link.Hash, hash) != 1 {
 		return false, nil
 	}
-	if err = n.kv.Delete(ctx, pageLinkName); err != nil {
+	if err = kv.Delete(ctx, pageLinkName); err != nil {
 		return false, err
 	}
-	return n.Clock.Now().Before(link.Ends), nil
+	return p.clock.Now().Before(link.Ends), nil
 }

@@ -18,6 +18,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"postern/bridge/admin"
+	"postern/bridge/connector"
 )
 
 const (
@@ -44,7 +45,7 @@ type readiness struct {
 	homeserver string // address
 	database   *dbutil.Database
 	// gatekeepers are the names and chat addresses, isConnected tells whether anybody is connected with one.
-	gatekeepers []*gatekeeperEntry
+	gatekeepers []*connector.Gatekeeper
 	isConnected func(gatekeeper string) bool
 	client      *http.Client // for the homeserver
 	outside     *http.Client // for gatekeepers
@@ -60,11 +61,11 @@ type gatekeeperProbe struct {
 	err error
 }
 
-func newReadiness(homeserver string, raw *dbutil.Database, network *Network) *readiness {
+func newReadiness(homeserver string, raw *dbutil.Database, network *connector.Network) *readiness {
 	return &readiness{
 		homeserver: homeserver, database: raw,
-		gatekeepers: network.Gatekeepers, isConnected: network.anyConnected,
-		client: &http.Client{CheckRedirect: noRedirects}, outside: network.HTTPClient,
+		gatekeepers: network.Gatekeepers, isConnected: network.AnyConnected,
+		client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, outside: network.HTTPClient,
 		asked: make(map[string]gatekeeperProbe),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"postern/bridge"
 	"postern/bridge/config"
+	"postern/bridge/connector"
 )
 
 func newUsers() *cobra.Command {
@@ -32,9 +33,9 @@ func newUsers() *cobra.Command {
 			}
 			switch out := command.OutOrStdout(); {
 			case asJSON:
-				return bridge.WriteUsersJSON(out, users)
+				return connector.WriteUsersJSON(out, users)
 			case asCSV:
-				return bridge.WriteUsersCSV(out, users)
+				return connector.WriteUsersCSV(out, users)
 			default:
 				for _, user := range users {
 					if _, err = fmt.Fprintln(out, user.Line()); err != nil {

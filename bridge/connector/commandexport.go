@@ -1,0 +1,43 @@
+package connector
+
+import (
+	"errors"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2/commands"
+)
+
+// exportCommand sends users what is stored about them.
+func (n *Network) exportCommand() *commands.FullHandler {
+	return &commands.FullHandler{
+		Func: func(ce *commands.Event) {
+			err := n.sendExport(ce)
+			switch {
+			case errors.Is(err, ErrNobody):
+				ce.Reply("This bridge stores nothing about you.")
+			case err != nil:
+				ce.Log.Err(err).Msg("Failed to send a user what is stored about them")
+				ce.Reply("%s", TextBridgeProblem)
+			}
+		},
+		Name: "export",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionAuth,
+			Description: "Get a file with all that the bridge stores about you",
+		},
+	}
+}
+
+// sendExport sends the file to the user's own room with the bot, encrypted, wherever the command came from.
+func (n *Network) sendExport(ce *commands.Event) error {
+	now := time.Now()
+	content, err := n.dataOf().Export(ce.Ctx, ce.User.MXID, now)
+	if err != nil {
+		return err
+	}
+	return n.sendFile(ce, "postern-export-"+now.UTC().Format(time.DateOnly)+".json", "application/json", content)
+}
+
+func (n *Network) dataOf() *DataOf {
+	return &DataOf{Database: n.Database, Records: n.records, Domain: n.Domain, Name: n.gatekeeperName}
+}
