@@ -36,7 +36,8 @@ var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records"
 // withinBridge lists, for the packages of bridge/ that do not stand alone, the other packages of bridge/ that they may import. All of them
 // are below the daemon, which is bridge itself: none imports that.
 var withinBridge = map[string][]string{
-	"bridge/connector":  {"bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records", "bridge/transcode"},
+	"bridge/audit":      {},
+	"bridge/connector":  {"bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records", "bridge/transcode"},
 	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
 	"bridge/config":     {},
 	"bridge/homeserver": {},

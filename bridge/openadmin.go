@@ -7,6 +7,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/config"
 	"postern/bridge/connector"
 	"postern/database"
@@ -26,7 +27,7 @@ func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []
 		if users, err = connector.ListUsers(ctx, db, search, 0, connector.MaxListedUsers); err != nil {
 			return err
 		}
-		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(connector.AuditListing), Actor: connector.CommandLine, Subject: search})
+		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Listing), Actor: audit.CommandLine, Subject: search})
 	})
 	return users, err
 }
@@ -39,14 +40,14 @@ func SuspendUser(ctx context.Context, cfg *config.Config, user id.UserID, reason
 		return err
 	}
 	return beside(ctx, cfg, func(db *database.Database) error {
-		return connector.AddSuspension(ctx, db, user, reason, connector.CommandLine)
+		return connector.AddSuspension(ctx, db, user, reason, audit.CommandLine)
 	})
 }
 
 // UnsuspendUser ends a suspension. Errors: [ErrNotSuspended].
 func UnsuspendUser(ctx context.Context, cfg *config.Config, user id.UserID) error {
 	return beside(ctx, cfg, func(db *database.Database) error {
-		return connector.RemoveSuspension(ctx, db, user, connector.CommandLine)
+		return connector.RemoveSuspension(ctx, db, user, audit.CommandLine)
 	})
 }
 

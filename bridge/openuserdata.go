@@ -7,6 +7,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/config"
 	"postern/bridge/connector"
 	"postern/bridge/records"
@@ -38,7 +39,7 @@ func EraseUser(ctx context.Context, cfg *config.Config, user id.UserID) (gatekee
 	if err != nil {
 		return nil, err
 	}
-	enlistments, err := markErased(ctx, db, user, connector.CommandLine)
+	enlistments, err := markErased(ctx, db, user, audit.CommandLine)
 	for _, enlistment := range enlistments {
 		gatekeepers = append(gatekeepers, cfg.GatekeeperName(enlistment.Gatekeeper))
 	}
@@ -64,7 +65,7 @@ func markErased(ctx context.Context, db *database.Database, user id.UserID, acto
 	}
 	for _, enlistment := range enlistments {
 		err = errors.Join(err, db.Audit().Append(ctx, database.AuditEntry{
-			Kind: string(connector.AuditLeave), Actor: actor, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
+			Kind: string(audit.Leave), Actor: actor, UserID: user.String(), Gatekeeper: enlistment.Gatekeeper,
 		}))
 	}
 	return enlistments, err

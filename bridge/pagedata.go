@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/adminpage"
+	"postern/bridge/audit"
 	"postern/bridge/connector"
 	"postern/bridge/metrics"
 	"postern/bridge/troubles"
@@ -23,6 +24,7 @@ type pageData struct {
 	*Daemon
 	remedies *troubles.Remedies
 	examiner examiner
+	audit    *audit.Log
 	links    sync.Mutex // held while a link of the command line is redeemed
 }
 
@@ -35,8 +37,8 @@ func (d *Daemon) newAdminPage() *adminpage.Page {
 		return nil
 	}
 	return adminpage.New(adminpage.Options{
-		URL: url, Bridge: &pageData{Daemon: d, remedies: troubles.ReadRemedies(docs.Troubleshooting)},
-		Log: d.log, Now: d.clock.Now,
+		URL: url, Log: d.log, Now: d.clock.Now,
+		Bridge: &pageData{Daemon: d, remedies: troubles.ReadRemedies(docs.Troubleshooting), audit: audit.New(d.network.Database, d.clock.Now)},
 	})
 }
 
@@ -45,12 +47,12 @@ func (p *pageData) RedeemLink(ctx context.Context, hash []byte) (string, error) 
 	if ok, err := p.redeemPageLink(ctx, hash); !ok {
 		return "", err
 	}
-	return connector.CommandLine, nil
+	return audit.CommandLine, nil
 }
 
 // LoggedIn implements adminpage.Bridge.
 func (p *pageData) LoggedIn(ctx context.Context, actor string) {
-	p.network.Audit(p.log.WithContext(ctx), connector.AuditPageLogin, id.UserID(actor), connector.Audited{})
+	p.audit.Note(p.log.WithContext(ctx), audit.PageLogin, id.UserID(actor), audit.About{})
 }
 
 // Overview implements adminpage.Bridge.
@@ -118,7 +120,7 @@ func (p *pageData) Users(ctx context.Context, actor, search string, offset, limi
 	if err != nil {
 		return nil, err
 	}
-	p.network.Audit(p.log.WithContext(ctx), connector.AuditListing, id.UserID(actor), connector.Audited{Subject: search})
+	p.audit.Note(p.log.WithContext(ctx), audit.Listing, id.UserID(actor), audit.About{Subject: search})
 	return asEnlistments(users), nil
 }
 
@@ -132,7 +134,7 @@ func (p *pageData) ExportUsers(ctx context.Context, actor, search string) ([]byt
 	if err = connector.WriteUsersCSV(&file, users); err != nil {
 		return nil, err
 	}
-	p.network.Audit(p.log.WithContext(ctx), connector.AuditListing, id.UserID(actor), connector.Audited{Subject: search})
+	p.audit.Note(p.log.WithContext(ctx), audit.Listing, id.UserID(actor), audit.About{Subject: search})
 	return file.Bytes(), nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"postern/bridge/audit"
 	"postern/database"
 	"postern/interop"
 	"postern/portal"
@@ -44,7 +45,7 @@ func (c *Client) Block(ctx context.Context, jid types.JID) (string, error) {
 		return "", err
 	}
 	c.declineBlocked(ctx, jid)
-	c.auditBlock(ctx, AuditBlock, jid)
+	c.auditBlock(ctx, audit.Block, jid)
 	return c.tellBlocked(ctx, jid, true, "Blocked. You will see nothing that they write, and they are not told. `unblock` takes it back.")
 }
 
@@ -63,19 +64,19 @@ func (c *Client) Unblock(ctx context.Context, jid types.JID) (string, error) {
 	if err = c.Undecline(ctx, jid); err != nil && !errors.As(err, &why) { // who was blocked instead of accepted was declined, too
 		return "", err
 	}
-	c.auditBlock(ctx, AuditUnblock, jid)
+	c.auditBlock(ctx, audit.Unblock, jid)
 	return c.tellBlocked(ctx, jid, false, "Unblocked. What they wrote meanwhile is lost.")
 }
 
 // auditBlock notes in the audit log what a user did.
-func (c *Client) auditBlock(ctx context.Context, kind AuditKind, jid types.JID) {
+func (c *Client) auditBlock(ctx context.Context, kind audit.Kind, jid types.JID) {
 	if contact, _, err := c.chat(jid); err == nil {
-		c.network.Audit(ctx, kind, c.login.UserMXID, c.auditedAbout(contact))
+		c.network.audit.Note(ctx, kind, c.login.UserMXID, c.auditedAbout(contact))
 	}
 }
 
-func (c *Client) auditedAbout(contact networkid.UserID) Audited {
-	return Audited{User: c.login.UserMXID, Gatekeeper: c.gatekeeper.ID, Contact: contact}
+func (c *Client) auditedAbout(contact networkid.UserID) audit.About {
+	return audit.About{User: c.login.UserMXID, Gatekeeper: c.gatekeeper.ID, Contact: contact}
 }
 
 // setBlocked notes what the user wants, and returns when nothing of a contact who is blocked now is on its way into the room.

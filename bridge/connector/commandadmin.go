@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"postern/bridge/audit"
+
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -120,7 +122,7 @@ func (n *Network) users(ce *commands.Event) {
 		ce.Reply("%s", TextBridgeProblem)
 		return
 	}
-	n.Audit(ce.Ctx, AuditListing, ce.User.MXID, Audited{Subject: search})
+	n.audit.Note(ce.Ctx, audit.Listing, ce.User.MXID, audit.About{Subject: search})
 	if len(users) == 0 {
 		ce.Reply("Nobody was found.")
 		return
@@ -160,7 +162,7 @@ func (n *Network) usersExport(ce *commands.Event) {
 		ce.Reply("%s", TextBridgeProblem)
 		return
 	}
-	n.Audit(ce.Ctx, AuditListing, ce.User.MXID, Audited{Subject: search})
+	n.audit.Note(ce.Ctx, audit.Listing, ce.User.MXID, audit.About{Subject: search})
 }
 
 // sendFile sends a file to the user's own room with the bot, encrypted, wherever the command came from.

@@ -9,6 +9,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/consent"
 	"postern/database"
 )
@@ -83,7 +84,7 @@ func (n *Network) withdrawEEA(
 	if err := n.enlistments.Withdraw(ctx, enlistment.Account, time.Now()); err != nil {
 		return "", err
 	}
-	n.Audit(ctx, AuditEEAWithdraw, id.UserID(enlistment.UserID), auditedBy(enlistment))
+	n.audit.Note(ctx, audit.EEAWithdraw, id.UserID(enlistment.UserID), audit.Of(enlistment))
 	if !entry.EEASuspend {
 		return fmt.Sprintf(textLeaveNow, entry.Name), n.leave(ctx, enlistment)
 	}
@@ -109,4 +110,10 @@ func (n *Network) confirmEEA(
 	}
 	return "Thank you. Your chats on " + entry.Name + " go on. You declared:\n\n" +
 		consent.Text(consent.EEA, consent.Current(consent.EEA), n.consentValues(entry.Name, user.MXID)), nil
+}
+
+// noteEEA notes in the audit log that a user made the declaration.
+func (n *Network) noteEEA(ctx context.Context, user id.UserID, gatekeeper string) {
+	version := fmt.Sprintf("version %d", consent.Current(consent.EEA))
+	n.audit.Note(ctx, audit.EEADeclare, user, audit.About{User: user, Gatekeeper: gatekeeper, Subject: version})
 }

@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/consent"
 	"postern/database"
 	"postern/interop"
@@ -59,7 +60,7 @@ func (n *Network) findOrCreate(
 	case enlistment.State == database.Enlisting, enlistment.State == database.Enlisted:
 		if !given.eeaAt.IsZero() {
 			if err = n.enlistments.Declare(ctx, enlistment.Account, consent.Current(consent.EEA), given.eeaAt); err == nil {
-				n.auditEEA(ctx, user, gatekeeper.ID)
+				n.noteEEA(ctx, user, gatekeeper.ID)
 			}
 		}
 		return enlistment, err
@@ -93,9 +94,9 @@ func (n *Network) findOrCreate(
 	if err != nil {
 		return nil, err
 	}
-	n.Audit(ctx, AuditConsent, user, Audited{User: user, Gatekeeper: gatekeeper.ID, Subject: fmt.Sprintf("version %d", enlistment.ConsentVersion)})
+	n.audit.Note(ctx, audit.Consent, user, audit.About{User: user, Gatekeeper: gatekeeper.ID, Subject: fmt.Sprintf("version %d", enlistment.ConsentVersion)})
 	if enlistment.EEAVersion > 0 {
-		n.auditEEA(ctx, user, gatekeeper.ID)
+		n.noteEEA(ctx, user, gatekeeper.ID)
 	}
 	return enlistment, nil
 }
@@ -128,7 +129,7 @@ func (n *Network) finishEnlisting(
 		}
 		enlistment.State, enlistment.JID, enlistment.Login = database.Enlisted, jid, string(login)
 		zerolog.Ctx(ctx).Info().Str("login_id", enlistment.Login).Stringer("user_id", user.MXID).Msg("Enlisted with a gatekeeper")
-		n.Audit(ctx, AuditEnlist, user.MXID, auditedBy(enlistment))
+		n.audit.Note(ctx, audit.Enlist, user.MXID, audit.Of(enlistment))
 	}
 	login := loginID(enlistment)
 	if _, _, err := portal.ParseLoginID(login); err != nil {

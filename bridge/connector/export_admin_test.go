@@ -108,7 +108,7 @@ func (n *Network) FollowSuspensions(ctx context.Context) error {
 
 // AuditLog returns the kinds of all entries, in order.
 func (n *Network) AuditLog(ctx context.Context) (kinds []string, err error) {
-	entries, err := n.auditLog.Page(ctx, 0, time.Time{}, 1000)
+	entries, err := n.Database.Audit().Page(ctx, 0, time.Time{}, 1000)
 	for _, entry := range entries {
 		kinds = append(kinds, entry.Kind+" "+entry.Actor)
 	}

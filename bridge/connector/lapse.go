@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2/status"
 
+	"postern/bridge/audit"
 	"postern/interop"
 )
 
@@ -19,7 +20,7 @@ func (c *Client) lapse(ctx context.Context) {
 	if err := c.network.enlistments.MarkLapsed(ctx, c.enlistment.Account); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to note that an enlistment has ended")
 	}
-	c.network.Audit(ctx, AuditLapse, "", Audited{User: c.login.UserMXID, Gatekeeper: c.gatekeeper.ID})
+	c.network.audit.Note(ctx, audit.Lapse, "", audit.About{User: c.login.UserMXID, Gatekeeper: c.gatekeeper.ID})
 	c.network.lapsed(c.gatekeeper)
 	c.network.Spawn(func(ctx context.Context) { c.giveUpWaiting(c.login.Log.WithContext(ctx)) })
 }

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/database"
 )
 
@@ -54,7 +55,7 @@ func (n *Network) markLeaving(ctx context.Context, enlistment *database.Enlistme
 	if err := n.enlistments.MarkLeaving(ctx, enlistment.Account); err != nil {
 		return fmt.Errorf("failed to note that a user leaves: %w", err)
 	}
-	n.Audit(ctx, AuditLeave, id.UserID(enlistment.UserID), auditedBy(enlistment))
+	n.audit.Note(ctx, audit.Leave, id.UserID(enlistment.UserID), audit.Of(enlistment))
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
 				return
 			case err == nil:
 				log.Info().Msg("A user left, all is erased")
-				n.Audit(ctx, AuditErased, "", auditedBy(enlistment))
+				n.audit.Note(ctx, audit.Erased, "", audit.Of(enlistment))
 				n.tell(ctx, id.UserID(enlistment.UserID), textLeft(n.gatekeeperName(enlistment.Gatekeeper), n.gatekeeper(enlistment.Gatekeeper) != nil))
 				return
 			case ctx.Err() != nil:

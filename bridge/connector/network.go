@@ -19,6 +19,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/homeserver"
 	"postern/bridge/metrics"
 	"postern/bridge/preview"
@@ -126,7 +127,7 @@ type Network struct {
 	adminPost *adminPost // set by Init, as adminRoom is
 	adminRoom *adminRoom
 	limits    *limits
-	auditLog  database.Audit
+	audit     *audit.Log
 	outages   outages
 	suspended suspended
 	// suspending is held while suspensions are followed.
@@ -174,7 +175,7 @@ func New(options Options) *Network {
 		Options:      options,
 		enlistments:  options.Database.Enlistments(),
 		kv:           options.Database.KV(),
-		auditLog:     options.Database.Audit(),
+		audit:        audit.New(options.Database, options.Clock.Now),
 		enlisting:    exsync.NewKeyedMutex[enlistmentKey](),
 		ghosts:       exsync.NewKeyedMutex[networkid.UserID](),
 		chats:        exsync.NewKeyedMutex[networkid.PortalKey](),
@@ -207,7 +208,7 @@ func (n *Network) Init(bridge *bridgev2.Bridge) {
 func (n *Network) Start(context.Context) error {
 	n.Spawn(n.expiry.run)
 	if n.AuditDays > 0 {
-		n.Spawn(func(ctx context.Context) { n.pruneAudit(ctx, n.AuditDays) })
+		n.Spawn(func(ctx context.Context) { n.audit.Prune(ctx, n.AuditDays) })
 	}
 	return nil
 }

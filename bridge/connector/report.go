@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/portal"
 	"postern/puppet"
 )
@@ -85,7 +86,7 @@ func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (stri
 		}
 	}
 	zerolog.Ctx(ctx).Info().Int("messages", len(attached)).Msg("A user reported a contact")
-	c.network.Audit(ctx, AuditReport, c.login.UserMXID, c.auditedAbout(contact))
+	c.network.audit.Note(ctx, audit.Report, c.login.UserMXID, c.auditedAbout(contact))
 	done := fmt.Sprintf("Reported to this server's admins, with %d messages. %s has no way to take reports from here today.", len(attached), c.gatekeeperName())
 	if !report.Block {
 		return done, nil

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/database"
 )
 
@@ -82,7 +83,7 @@ func AddSuspension(ctx context.Context, db *database.Database, user id.UserID, r
 	} else if err != nil {
 		return err
 	}
-	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(AuditSuspend), Actor: actor, UserID: user.String()})
+	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Suspend), Actor: actor, UserID: user.String()})
 }
 
 func RemoveSuspension(ctx context.Context, db *database.Database, user id.UserID, actor string) error {
@@ -92,7 +93,7 @@ func RemoveSuspension(ctx context.Context, db *database.Database, user id.UserID
 	} else if err != nil {
 		return err
 	}
-	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(AuditUnsuspend), Actor: actor, UserID: user.String()})
+	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Unsuspend), Actor: actor, UserID: user.String()})
 }
 
 // LoadSuspensions comes before any login can be loaded.

@@ -9,6 +9,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/audit"
 	"postern/bridge/connector"
 	"postern/database"
 )
@@ -81,7 +82,7 @@ func TestASuspensionFromTheCommandLineIsFollowed(t *testing.T) {
 	}
 	told, db := 0, i.network.Database
 	i.network.TellInstead(func(id.UserID, string) { told++ })
-	if err := connector.AddSuspension(ctx, db, alice, "it was spam", connector.CommandLine); err != nil {
+	if err := connector.AddSuspension(ctx, db, alice, "it was spam", audit.CommandLine); err != nil {
 		t.Fatal(err)
 	}
 	i.follow("not seen yet", false)
@@ -95,10 +96,10 @@ func TestASuspensionFromTheCommandLineIsFollowed(t *testing.T) {
 	if err != nil || len(users) != 1 || users[0].User != string(alice) || users[0].Reason != "it was spam" || users[0].Suspended == nil {
 		t.Errorf("the list is %+v, %v", users, err)
 	}
-	if err = connector.RemoveSuspension(ctx, db, alice, connector.CommandLine); err != nil {
+	if err = connector.RemoveSuspension(ctx, db, alice, audit.CommandLine); err != nil {
 		t.Fatal(err)
 	}
-	if err = connector.RemoveSuspension(ctx, db, alice, connector.CommandLine); !errors.Is(err, connector.ErrNotSuspended) {
+	if err = connector.RemoveSuspension(ctx, db, alice, audit.CommandLine); !errors.Is(err, connector.ErrNotSuspended) {
 		t.Errorf("the second time: %v", err)
 	}
 	if err = i.network.FollowSuspensions(ctx); err != nil {
