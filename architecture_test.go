@@ -31,13 +31,14 @@ var mayImport = map[string][]string{
 
 // standAlone lists packages that import nothing of ours, not even of their own part.
 var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records", "bridge/consent", "bridge/metrics", "bridge/admin",
-	"bridge/trace", "bridge/adminpage", "bridge/troubles"}
+	"bridge/trace", "bridge/adminpage", "bridge/troubles", "bridge/settings"}
 
 // withinBridge lists, for the packages of bridge/ that do not stand alone, the other packages of bridge/ that they may import. All of them
 // are below the daemon, which is bridge itself: none imports that.
 var withinBridge = map[string][]string{
 	"bridge/audit":      {},
-	"bridge/connector":  {"bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records", "bridge/transcode"},
+	"bridge/connector": {"bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records",
+		"bridge/settings", "bridge/transcode"},
 	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
 	"bridge/config":     {},
 	"bridge/homeserver": {},

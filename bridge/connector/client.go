@@ -15,13 +15,11 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/settings"
 	"postern/database"
 	"postern/interop"
 	"postern/portal"
 )
-
-// spaceName is what the space is called that collects a login's chats.
-const spaceName = "Third-party chats"
 
 // Client is one enlisted user: a bridgev2.NetworkAPI on one side, the handler of an interop client on the other. There
 // may be thousands, so it holds little.
@@ -50,7 +48,7 @@ type Client struct {
 	// the outbox after that was there before.
 	sending    sync.RWMutex
 	ended      atomic.Bool
-	settings   settings
+	settings   settings.Settings
 	gate       gate
 	blocks     blocks
 	codes      shownCodes
@@ -92,14 +90,14 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		return fmt.Errorf("failed to load the enlistment: %w", err)
 	}
 	if client.enlistment != nil {
-		client.settings.load(client.enlistment.Settings)
+		client.settings.Load(client.enlistment.Settings)
 	}
 	if client.enlistment != nil && client.gatekeeper != nil && client.enlistment.State == database.Enlisted {
 		options := n.clientOptions(client.enlistment, client.gatekeeper, client)
 		options.Complete = client.completeDraft
-		options.HoldOnNewKey = func(context.Context) (bool, error) { return client.isOn(settingHoldOnNewKey), nil }
+		options.HoldOnNewKey = func(context.Context) (bool, error) { return client.isOn(settings.HoldOnNewKey), nil }
 		options.Answers = client.answers
-		options.ReadReceipts = func() bool { return client.isOn(settingReadReceipts) }
+		options.ReadReceipts = func() bool { return client.isOn(settings.ReadReceipts) }
 		client.interop = interop.NewClient(options)
 		_, client.banned = n.suspended.reason(login.UserMXID)
 		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended && !client.banned {
@@ -126,12 +124,12 @@ func (n *Network) clientOptions(
 		Log:        n.InteropLog.With().Str("login_id", enlistment.Login).Str("user_mxid", enlistment.UserID).Logger(),
 		HTTPClient: n.HTTPClient,
 		HoldOnNewKey: func(context.Context) (bool, error) {
-			return settingOf(enlistment.Settings, settingHoldOnNewKey).word == on, nil
+			return settings.HoldOnNewKey.In(enlistment.Settings).Word == settings.On, nil
 		},
 		Answers: func(ctx context.Context, contact types.JID) (interop.Answers, error) {
 			return answersTo(ctx, n.Database.Contacts(enlistment.Account), contact)
 		},
-		ReadReceipts: func() bool { return settingOf(enlistment.Settings, settingReadReceipts).word == on },
+		ReadReceipts: func() bool { return settings.ReadReceipts.In(enlistment.Settings).Word == settings.On },
 	})
 }
 
@@ -250,10 +248,10 @@ func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomF
 
 // CustomizePersonalFilteringSpace implements bridgev2.PersonalFilteringCustomizingNetworkAPI.
 func (c *Client) CustomizePersonalFilteringSpace(request *mautrix.ReqCreateRoom) {
-	if !c.isOn(settingSpace) {
+	if !c.isOn(settings.Space) {
 		request.Preset = homeserver.PresetNone
 		return
 	}
-	request.Name = spaceName
+	request.Name = settings.SpaceName
 	request.Topic = fmt.Sprintf("Your chats with people on %s", c.gatekeeperName())
 }

@@ -12,6 +12,7 @@ import (
 
 	"postern/bridge/consent"
 	"postern/bridge/records"
+	"postern/bridge/settings"
 	"postern/database"
 	"postern/portal"
 	"postern/puppet"
@@ -183,7 +184,7 @@ func (d *DataOf) enlistment(ctx context.Context, enlistment *database.Enlistment
 			Text: consent.Text(consent.Enlist, enlistment.ConsentVersion, values),
 		},
 		Waiting: []exportWaiting{}, Unfetched: []string{}, Kept: []string{}, Contacts: []exportContact{},
-		Settings: exportSettings(enlistment),
+		Settings: settings.WordsIn(enlistment.Settings),
 	}
 	if !enlistment.JID.IsEmpty() {
 		result.Account = enlistment.JID.String()

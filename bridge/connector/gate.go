@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"postern/bridge/settings"
 	"postern/database"
 	"postern/interop"
 	"postern/puppet"
@@ -85,7 +86,7 @@ func (c *Client) contactOf(ctx context.Context, jid types.JID, key networkid.Por
 	if err != nil || contact.Request != puppet.NeverAsked {
 		return contact, err
 	}
-	if !contact.Wished || c.setting(settingWrite) == writeNobody {
+	if !contact.Wished || c.setting(settings.Write) == settings.WriteNobody {
 		if room, err := c.room(ctx, key); err != nil || room == "" {
 			return contact, err
 		}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"postern/bridge/settings"
+
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 )
@@ -115,7 +117,7 @@ func provisionSetting(ctx context.Context, user *bridgev2.User, r *http.Request)
 		return nil, err
 	} else if input.Value == "" {
 		return nil, badInput("`value` is missing.")
-	} else if findSetting(r.PathValue("name")) == nil {
+	} else if settings.Find(r.PathValue("name")) == nil {
 		return nil, notFound("There is no such setting.")
 	}
 	return eachAnswer(user, r, func(c *Client) (done, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"postern/bridge/settings"
+
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -14,30 +16,12 @@ import (
 // bridge needs double puppeting to set it. The other way, to send what contacts write as notices, was turned down: notices
 // look like a bot's, and a phone would be woken all the same, because a homeserver cannot see the kind of an encrypted message.
 
-// settingQuiet is which chats are quiet. It is set when a chat begins and when the setting changes, so what the user changes in
-// their client between that stays.
-var settingQuiet = &setting{
-	name: "quiet", about: "Quiet chats",
-	values: []settingValue{
-		{quietNone, "messages notify you as your client does it."},
-		{quietNew, "chats that begin from now on do not notify you. Invitations still do."},
-		{quietAll, "no third-party chat notifies you. Invitations still do."},
-	},
-	change: (func(ctx context.Context, c *Client, value string) (string, error))(changeQuiet),
-}
-
-const (
-	quietNone = "none"
-	quietNew  = "new"
-	quietAll  = "all"
-)
-
 func changeQuiet(ctx context.Context, c *Client, value string) (string, error) {
 	puppet := c.login.User.DoublePuppet(ctx)
 	if puppet == nil {
 		return "But the bridge cannot do it here, because it may not act in your name: please set it in each room's notification settings " +
 			"in your client, or ask the administrator for double puppeting.", nil
-	} else if value == quietNew {
+	} else if value == settings.QuietNew {
 		return "", nil // chats that are there stay as they are
 	}
 	rooms, err := c.rooms(ctx)
@@ -45,7 +29,7 @@ func changeQuiet(ctx context.Context, c *Client, value string) (string, error) {
 		return "", err
 	}
 	until := event.MutedForever
-	if value == quietNone {
+	if value == settings.QuietNone {
 		until = bridgev2.Unmuted
 	}
 	failed := 0
@@ -69,7 +53,7 @@ func muteRoom(ctx context.Context, puppet bridgev2.MatrixAPI, room id.RoomID, un
 
 // userLocal is what the setting makes of a new chat; nil leaves it alone.
 func (c *Client) userLocal() *bridgev2.UserLocalPortalInfo {
-	if c.setting(settingQuiet) == quietNone {
+	if c.setting(settings.Quiet) == settings.QuietNone {
 		return nil
 	}
 	return &bridgev2.UserLocalPortalInfo{MutedUntil: &event.MutedForever}

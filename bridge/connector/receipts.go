@@ -13,6 +13,7 @@ import (
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"postern/bridge/settings"
 	"postern/interop"
 	"postern/portal"
 )
@@ -24,40 +25,26 @@ const (
 	receiptBatch = 256
 )
 
-var (
-	settingReadReceipts = &setting{
-		name: "read-receipts", about: "Read receipts",
-		values: []settingValue{
-			{on, "contacts see when you have read a message."},
-			{off, "contacts do not see what you have read."},
-		},
-		change: (func(context.Context, *Client, string) (string, error))(changeReadReceipts),
-	}
-	settingTyping = onOff("typing", "Typing", "contacts see when you are typing.", "contacts do not see when you are typing.")
-)
-
 // receiptsSince is where it is stored when the user turned read receipts on: in Unix seconds, among the settings.
 const receiptsSince = "read-receipts-since"
 
 // changeReadReceipts remembers when read receipts were turned on: contacts never see of a message that came before whether it
 // was read.
 func changeReadReceipts(ctx context.Context, c *Client, value string) (string, error) {
-	if value == off {
+	if value == settings.Off {
 		return "", nil
 	}
 	since := strconv.FormatInt(time.Now().Unix()+1, 10) // a gatekeeper's times are full seconds
 	if err := c.network.enlistments.SetSetting(ctx, c.enlistment.Account, receiptsSince, since); err != nil {
 		return "", err
 	}
-	c.settings.set(receiptsSince, since)
+	c.settings.Set(receiptsSince, since)
 	return "That is for messages that come from now on.", nil
 }
 
 // tellReadSince is from when on contacts may know what was read.
 func (c *Client) tellReadSince() time.Time {
-	c.settings.lock.RLock()
-	defer c.settings.lock.RUnlock()
-	since, err := strconv.ParseInt(c.settings.stored[receiptsSince], 10, 64)
+	since, err := strconv.ParseInt(c.settings.Stored(receiptsSince), 10, 64)
 	if err != nil {
 		return time.Unix(1, 0) // never turned off. The zero time has no nanoseconds to compare with
 	}
@@ -75,7 +62,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 		return bridgev2.ErrNotLoggedIn
 	} else if receipt.Portal.MessageRequest {
 		return errNotAccepted
-	} else if !c.isOn(settingReadReceipts) {
+	} else if !c.isOn(settings.ReadReceipts) {
 		return nil // bridgev2 moves its mark, so what was read now is not told later either
 	}
 	err := c.sendRead(ctx, receipt.Portal.PortalKey, receipt.LastRead, receipt.ReadUpTo)
@@ -129,7 +116,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, typing *bridgev2.Matrix
 	if err != nil {
 		return err
 	}
-	if typing.Portal.MessageRequest || !c.isOn(settingTyping) {
+	if typing.Portal.MessageRequest || !c.isOn(settings.Typing) {
 		return nil
 	}
 	if blocked, err := c.isBlocked(ctx, jid); blocked || err != nil {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"postern/bridge/settings"
 	"postern/interop"
 	"postern/portal"
 	"postern/puppet"
@@ -32,22 +33,6 @@ const (
 	keptAge = 30 * 24 * time.Hour
 	// maxAsking bounds how many contacts may ask at a time. Who comes later is not noted, and may write again.
 	maxAsking = 2000
-)
-
-// settingWrite is who may begin a chat with the user. Chats that are there are not touched by it.
-var settingWrite = &setting{
-	name: "who-may-write", about: "Who may write to you for the first time",
-	values: []settingValue{
-		{writeEveryone, "people whom you do not know can ask, and you accept or decline them."},
-		{writeContacts, "only people whom you accepted, or whom you asked with `start-chat`. What others write is thrown away, and they are not told."},
-		{writeNobody, "nobody new: only the chats that you have go on. What others write is thrown away, and they are not told."},
-	},
-}
-
-const (
-	writeEveryone = "everyone"
-	writeContacts = "contacts"
-	writeNobody   = "nobody"
 )
 
 // keptForm is the stored form of a message that is kept.
@@ -103,8 +88,8 @@ func (c *Client) keep(ctx context.Context, key networkid.PortalKey, evt interop.
 // mayAsk tells whether someone who never wrote may ask now.
 func (c *Client) mayAsk(ctx context.Context, contact *puppet.Contact) (bool, error) {
 	log := zerolog.Ctx(ctx)
-	switch who := c.setting(settingWrite); {
-	case who == writeContacts, who == writeNobody:
+	switch who := c.setting(settings.Write); {
+	case who == settings.WriteContacts, who == settings.WriteNobody:
 		log.Debug().Msg("Dropped a message of someone new, as the user wants it")
 		return false, nil
 	}

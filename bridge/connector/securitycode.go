@@ -27,15 +27,6 @@ type SecurityCode struct {
 	keysHash []byte
 }
 
-// settingHoldOnNewKey is whether messages wait when a contact's key changes.
-var settingHoldOnNewKey = &setting{
-	name: "hold-on-new-key", about: "When the security code of a contact changes",
-	values: []settingValue{
-		{off, "what you write is sent, and a notice in the chat says that the code changed."},
-		{on, "what you write waits until you agree to the new code, with `trust` in the chat or by a ✅ on the notice."},
-	},
-}
-
 // shownCodes remembers which code a user saw last in this run, so that they confirm that one and no newer one. The zero value is ready.
 type shownCodes struct {
 	lock  sync.Mutex

@@ -3,22 +3,16 @@ package connector
 import (
 	"context"
 	"fmt"
+
+	"postern/bridge/settings"
 )
 
-// settingSpace is whether a space collects the chats. bridgev2 makes it with the first chat, and asks
-// CustomizePersonalFilteringSpace.
-var settingSpace = &setting{
-	name: "space", about: "A space for your chats",
-	values: []settingValue{
-		{on, fmt.Sprintf("your chats are collected in a space named %q.", spaceName)},
-		{off, "there is no space."},
-	},
-	change: func(ctx context.Context, c *Client, value string) (string, error) {
-		if value == on {
-			return "", c.fillSpace(ctx)
-		}
-		return "", c.removeSpace(ctx)
-	},
+// changeSpace makes the space, or takes it away. bridgev2 makes it with the first chat, and asks CustomizePersonalFilteringSpace.
+func changeSpace(ctx context.Context, c *Client, value string) (string, error) {
+	if value == settings.On {
+		return "", c.fillSpace(ctx)
+	}
+	return "", c.removeSpace(ctx)
 }
 
 // fillSpace makes the space and puts all chats into it. Without a chat it is made with the first one.

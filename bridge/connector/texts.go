@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/settings"
 	"postern/interop"
 	"postern/portal"
 	"postern/provider"
@@ -23,7 +24,7 @@ const TextUnencryptedCommand = "This room is not encrypted, so I do not read com
 
 func textWelcome(gatekeeper *interop.Gatekeeper) string {
 	return fmt.Sprintf("You are enlisted with %s. Write `start-chat` and a phone number in international form, such as "+
-		"`start-chat +49 151 12345678`, to begin a chat. Your chats are collected in a space named \"%s\".", gatekeeper.Name, spaceName)
+		"`start-chat +49 151 12345678`, to begin a chat. Your chats are collected in a space named \"%s\".", gatekeeper.Name, settings.SpaceName)
 }
 
 const textDeclined = "You did not agree, so nothing was done and nothing was sent."
