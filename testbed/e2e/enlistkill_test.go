@@ -11,7 +11,6 @@ import (
 // TestTheBridgeIsKilledAtEachStepOfEnlisting: the next start finishes what was begun, with the gatekeeper's account of before if there
 // was one, and both sides can talk. What was not begun is not known to anybody, and can be begun anew.
 func TestTheBridgeIsKilledAtEachStepOfEnlisting(t *testing.T) {
-	onlySQLite(t)
 	ctx, s := own(t, stack.Options{})
 	bob := newContact(t, ctx, s, "Bob", 1)
 

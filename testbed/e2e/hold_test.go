@@ -13,17 +13,8 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
-	"postern/testbed/postgres"
 	"postern/testbed/stack"
 )
-
-// onlySQLite skips a test that holds writes with triggers as only SQLite has them.
-func onlySQLite(t *testing.T) {
-	t.Helper()
-	if postgres.Chosen() {
-		t.Skip("writes are held with triggers of SQLite")
-	}
-}
 
 // bridgeDatabase is the bridge's database, opened beside it.
 type bridgeDatabase struct{ raw *dbutil.Database }
@@ -55,18 +46,59 @@ func (d *bridgeDatabase) waitState(t *testing.T, ctx context.Context, user id.Us
 	}
 }
 
-// hold makes the bridge stand still in the middle of a write, such as "UPDATE ON postern_enlistment WHEN NEW.told", so that it can be
-// killed there: a trigger begins to count and never ends.
-func (d *bridgeDatabase) hold(t *testing.T, ctx context.Context, write string) {
+// trap makes the bridge stand still in the middle of a write, so that it can be killed there.
+type trap interface {
+	// set takes what to write, such as "UPDATE ON postern_enlistment", and when, such as "NEW.told", or "" for always.
+	set(t *testing.T, ctx context.Context, write, when string)
+	// wait waits until the bridge stands still.
+	wait(t *testing.T, ctx context.Context)
+	// remove takes the trap away. The bridge must have been killed.
+	remove(t *testing.T, ctx context.Context)
+}
+
+func (d *bridgeDatabase) newTrap() trap {
+	if d.raw.Dialect == dbutil.Postgres {
+		return &lockTrap{raw: d.raw}
+	}
+	return &countTrap{raw: d.raw}
+}
+
+// killAt lets the bridge come to a write, such as "UPDATE ON postern_enlistment WHEN NEW.told", kills it there and starts it again.
+func killAt(t *testing.T, ctx context.Context, s *stack.Stack, write string, lead func()) {
 	t.Helper()
-	for _, statement := range []string{
-		"CREATE VIEW hold AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
-		"CREATE TRIGGER hold_here BEFORE " + write + " BEGIN SELECT COUNT(*) FROM hold; END",
-	} {
-		if _, err := d.raw.Exec(ctx, statement); err != nil {
+	write, when, _ := strings.Cut(write, " WHEN ")
+	trap := openBridgeDatabase(t, ctx, s).newTrap()
+	trap.set(t, ctx, write, when)
+	lead()
+	trap.wait(t, ctx)
+	s.Bridge.Kill()
+	trap.remove(t, ctx)
+	if err := s.Bridge.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(t *testing.T, ctx context.Context, raw *dbutil.Database, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if _, err := raw.Exec(ctx, statement); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// countTrap is SQLite's: a trigger begins to count and never ends.
+type countTrap struct{ raw *dbutil.Database }
+
+func (c *countTrap) set(t *testing.T, ctx context.Context, write, when string) {
+	t.Helper()
+	if when != "" {
+		write += " WHEN " + when
+	}
+	execute(t, ctx, c.raw,
+		"CREATE VIEW hold AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+		"CREATE TRIGGER hold_here BEFORE "+write+" BEGIN SELECT COUNT(*) FROM hold; END",
+	)
 }
 
 const (
@@ -76,10 +108,10 @@ const (
 	heldFor   = 20
 )
 
-// waitHeld waits until the bridge stands still: nobody else can write then.
-func (d *bridgeDatabase) waitHeld(t *testing.T, ctx context.Context) {
+// wait finds that nobody else can write.
+func (c *countTrap) wait(t *testing.T, ctx context.Context) {
 	t.Helper()
-	conn := must(d.raw.RawDB.Conn(ctx))(t)
+	conn := must(c.raw.RawDB.Conn(ctx))(t)
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
@@ -107,26 +139,64 @@ func (d *bridgeDatabase) waitHeld(t *testing.T, ctx context.Context) {
 	}
 }
 
-// release takes the trap away. The bridge must have been killed.
-func (d *bridgeDatabase) release(t *testing.T, ctx context.Context) {
+func (c *countTrap) remove(t *testing.T, ctx context.Context) {
 	t.Helper()
-	for _, statement := range []string{"DROP TRIGGER hold_here", "DROP VIEW hold"} {
-		if _, err := d.raw.Exec(ctx, statement); err != nil {
-			t.Fatal(err)
+	execute(t, ctx, c.raw, "DROP TRIGGER hold_here", "DROP VIEW hold")
+}
+
+// lockTrap is PostgreSQL's: a trigger waits for an advisory lock that the test has.
+type lockTrap struct {
+	raw   *dbutil.Database
+	conn  *sql.Conn // has the lock
+	table string
+}
+
+// trapLock is the number of the lock, arbitrary.
+const trapLock = "86000001"
+
+func (l *lockTrap) set(t *testing.T, ctx context.Context, write, when string) {
+	t.Helper()
+	l.conn = must(l.raw.RawDB.Conn(ctx))(t)
+	t.Cleanup(func() { _ = l.conn.Close() })
+	if _, err := l.conn.ExecContext(ctx, "SELECT pg_advisory_lock("+trapLock+")"); err != nil {
+		t.Fatal(err)
+	}
+	if when != "" {
+		when = "WHEN (" + when + ") "
+	}
+	event, table, _ := strings.Cut(write, " ON ")
+	l.table = table
+	execute(t, ctx, l.raw,
+		"CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock("+trapLock+");"+
+			" IF TG_OP = ''DELETE'' THEN RETURN OLD; END IF; RETURN NEW; END'",
+		"CREATE TRIGGER hold_here BEFORE "+event+" ON "+table+" FOR EACH ROW "+when+"EXECUTE FUNCTION hold()",
+	)
+}
+
+func (l *lockTrap) wait(t *testing.T, ctx context.Context) {
+	t.Helper()
+	const waiting = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = " + trapLock + " AND NOT granted"
+	for held := 0; held == 0; {
+		if err := l.raw.QueryRow(ctx, waiting).Scan(&held); err != nil {
+			t.Fatalf("the bridge does not come to where it is to be held: %v", err)
+		}
+		select {
+		case <-time.After(databasePoll):
+		case <-ctx.Done():
+			t.Fatalf("the bridge does not come to where it is to be held: %v", ctx.Err())
 		}
 	}
 }
 
-// killAt lets the bridge come to a write, kills it there and starts it again.
-func killAt(t *testing.T, ctx context.Context, s *stack.Stack, write string, lead func()) {
+// remove ends what the killed bridge began, too: the server does not notice by itself that nobody waits for the answer.
+func (l *lockTrap) remove(t *testing.T, ctx context.Context) {
 	t.Helper()
-	db := openBridgeDatabase(t, ctx, s)
-	db.hold(t, ctx, write)
-	lead()
-	db.waitHeld(t, ctx)
-	s.Bridge.Kill()
-	db.release(t, ctx)
-	if err := s.Bridge.Start(ctx); err != nil {
+	execute(t, ctx, l.raw,
+		"SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND objid = "+trapLock+" AND NOT granted",
+		"DROP TRIGGER hold_here ON "+l.table, "DROP FUNCTION hold()",
+	)
+	_, err := l.conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+trapLock+")")
+	if err = errors.Join(err, l.conn.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

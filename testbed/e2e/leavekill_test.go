@@ -11,7 +11,6 @@ import (
 // TestTheBridgeIsKilledAtEachStepOfLeaving: the next start finishes it. The gatekeeper has forgotten the user, nothing is left in the
 // database, and the end of the chat was told once. See TestLeavingSurvivesKillsAndOutages for a gatekeeper that is not told yet.
 func TestTheBridgeIsKilledAtEachStepOfLeaving(t *testing.T) {
-	onlySQLite(t)
 	ctx, s := own(t, stack.Options{})
 	bob := newContact(t, ctx, s, "Bob", 1)
 	for _, test := range []struct{ name, write string }{
