@@ -54,7 +54,7 @@ type Client struct {
 	codes      shownCodes
 	keyNotices keyNotices
 	ignored    ignoredLooks
-	settled    atomic.Pointer[chan struct{}] // closed at the first news of a login that the starter waits for
+	settled    atomic.Pointer[chan struct{}] // closed at the first news of the connection; nil if there is none to wait for
 	chats      chatStates
 }
 
@@ -101,6 +101,7 @@ func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) 
 		client.interop = interop.NewClient(options)
 		_, client.banned = n.suspended.reason(login.UserMXID)
 		if client.suspended = entry.EEADeclaration && !client.enlistment.DeclaredEEA(); !client.suspended && !client.banned {
+			client.expectNews()
 			client.attend(entry)
 		}
 	}
@@ -179,15 +180,25 @@ func (c *Client) sendState(state status.BridgeState) {
 
 // start connects and returns at the first news, good or bad, or when ctx ends.
 func (c *Client) start(ctx context.Context) {
-	settled := make(chan struct{})
-	c.settled.Store(&settled)
+	news := c.expectNews()
 	if !c.begin() {
 		c.settle()
 	}
 	select {
-	case <-settled:
+	case <-news:
 	case <-ctx.Done():
-		c.settled.Store(nil)
+	}
+}
+
+// expectNews returns what is closed at the next news of the connection.
+func (c *Client) expectNews() <-chan struct{} {
+	fresh := make(chan struct{})
+	for {
+		if c.settled.CompareAndSwap(nil, &fresh) {
+			return fresh
+		} else if expected := c.settled.Load(); expected != nil {
+			return *expected
+		}
 	}
 }
 
@@ -201,6 +212,7 @@ func (c *Client) begin() bool {
 	return c.attendance.begin()
 }
 
+// settle is called at each news of the connection, and when there will be none.
 func (c *Client) settle() {
 	if settled := c.settled.Swap(nil); settled != nil {
 		close(*settled)

@@ -48,12 +48,17 @@ func (c *Client) use() {
 	}
 }
 
-// reach connects a client that is on demand and returns when that has worked or takes too long.
+// reach returns when the client is connected, or that takes too long or has failed: one that is on demand is connected for this, one that
+// is always connected may be about to, after a start of the bridge.
 func (c *Client) reach(ctx context.Context) {
-	if c.attendance == nil {
+	var arrived <-chan struct{}
+	if c.attendance != nil {
+		arrived = c.attendance.need()
+	} else if news := c.settled.Load(); news != nil {
+		arrived = *news
+	} else {
 		return
 	}
-	arrived := c.attendance.need()
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	select {

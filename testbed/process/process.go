@@ -133,6 +133,10 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Halt makes the process stand still, as on a machine that hangs: its connections stay and it answers nothing. Continue ends that.
+func (p *Process) Halt()     { p.signal(syscall.SIGSTOP) }
+func (p *Process) Continue() { p.signal(syscall.SIGCONT) }
+
 // signal reaches the whole group. An error means that nobody is left to be told.
 func (p *Process) signal(sig syscall.Signal) {
 	select {

@@ -54,6 +54,16 @@ func (s *Service) Kill() {
 	}
 }
 
+// Halt makes a running program stand still until Continue, see [Process.Halt].
+func (s *Service) Halt() {
+	_, _ = ask(s, func(running *Process) (any, error) { running.Halt(); return nil, nil })
+}
+
+// Continue ends Halt.
+func (s *Service) Continue() {
+	_, _ = ask(s, func(running *Process) (any, error) { running.Continue(); return nil, nil })
+}
+
 // ask returns what a question to the running program answers, and the zero value if it does not run.
 func ask[Answer any](s *Service, question func(*Process) (Answer, error)) (answer Answer, err error) {
 	s.lock.Lock()
