@@ -97,26 +97,34 @@ type regularLooks struct {
 func (l *regularLooks) took(room id.RoomID) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
+	l.note(room)
+}
+
+// begin tells whether it is time for a look, which the caller then takes.
+func (l *regularLooks) begin(room id.RoomID) bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if time.Since(l.rooms[room]) < lookInterval {
+		return false
+	}
+	l.note(room)
+	return true
+}
+
+// note is called with the lock held.
+func (l *regularLooks) note(room id.RoomID) {
 	if l.rooms == nil || len(l.rooms) >= maxLooks {
 		l.rooms = make(map[id.RoomID]time.Time)
 	}
 	l.rooms[room] = time.Now()
 }
 
-// isDue tells whether it is time for a look.
-func (l *regularLooks) isDue(room id.RoomID) bool {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return time.Since(l.rooms[room]) >= lookInterval
-}
-
 // lookRegularly is called when a contact wrote into a room. It asks beside that for the devices in it, if that is due.
 func (m *megolm) lookRegularly(room id.RoomID) {
 	life := m.connector.life
-	if !m.connector.features.ToDevice || life.Err() != nil || !m.regular.isDue(room) {
+	if !m.connector.features.ToDevice || life.Err() != nil || !m.regular.begin(room) {
 		return
 	}
-	m.regular.took(room)
 	m.background.Go(func() {
 		ctx := m.log.WithContext(life)
 		members, err := m.members(ctx, room)

@@ -177,9 +177,14 @@ func (c *Connector) SetCollectInterval(interval time.Duration) {
 	c.crypto.puppets.collectInterval = interval
 }
 
-// ForgetLooks makes looks at the devices in all rooms due.
-func (c *Connector) ForgetLooks() {
+// ForgetLooks makes looks due at the devices in all rooms, and at that of a contact.
+func (c *Connector) ForgetLooks(contact id.UserID) {
 	c.crypto.regular.lock.Lock()
-	defer c.crypto.regular.lock.Unlock()
 	c.crypto.regular.rooms = nil
+	c.crypto.regular.lock.Unlock()
+	p := c.crypto.puppets.get(contact)
+	defer c.crypto.puppets.put(p)
+	p.busy <- struct{}{}
+	p.asked = time.Time{}
+	<-p.busy
 }

@@ -2,6 +2,7 @@ package homeserver_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -113,6 +114,48 @@ func TestContactsDeviceThatWasDeletedWithoutNewsIsMadeAnew(t *testing.T) {
 	}
 }
 
+// TestContactsDeviceThatWasDeletedWhileItsSessionGoesOnIsMadeAnew after a while, before the contact's next message is encrypted.
+func TestContactsDeviceThatWasDeletedWhileItsSessionGoesOnIsMadeAnew(t *testing.T) {
+	s := newSynapseStack(t)
+	phone := s.newReader(t, alice, "PHONE", 5)
+	s.mustSend(t, "before")
+	lost := s.fake.onlyDevice(t, bob)
+	s.fake.lock.Lock()
+	delete(s.fake.keys.user(bob).devices, lost)
+	s.fake.lock.Unlock()
+	asked := len(s.fake.made("POST", "/keys/query"))
+	s.mustSend(t, "soon")
+	if got := len(s.fake.made("POST", "/keys/query")); got != asked {
+		t.Error("the homeserver was asked at once")
+	}
+	s.connector.ForgetLooks(bob)
+	s.mustSend(t, "later")
+	phone.expectRead("later", bob)
+	if device := s.fake.onlyDevice(t, bob); device == lost || !s.fake.isSigned(t, bob, device) {
+		t.Error("there is no new device")
+	}
+	if phone.sessions() != 2 {
+		t.Errorf("there are %d sessions, want one of each device", phone.sessions())
+	}
+}
+
+// TestALookThatFailsChangesNothing: neither does the message wait, nor does the bot encrypt it.
+func TestALookThatFailsChangesNothing(t *testing.T) {
+	s := newSynapseStack(t)
+	phone := s.newReader(t, alice, "PHONE", 5)
+	s.mustSend(t, "before")
+	device := s.fake.onlyDevice(t, bob)
+	s.fake.setRefusal("/keys/query", http.StatusServiceUnavailable, "M_UNKNOWN")
+	for range 5 {
+		s.connector.ForgetLooks(bob)
+		s.mustSend(t, "later")
+		phone.expectRead("later", bob)
+	}
+	if s.fake.onlyDevice(t, bob) != device || phone.sessions() != 1 {
+		t.Errorf("the contact has another device, or one of %d sessions", phone.sessions())
+	}
+}
+
 // TestANewSessionIsForDevicesThatNobodyToldOf: Synapse does not tell of each.
 func TestANewSessionIsForDevicesThatNobodyToldOf(t *testing.T) {
 	s := newSynapseStack(t)
@@ -135,7 +178,7 @@ func TestASessionThatGoesOnGetsToDevicesThatNobodyToldOf(t *testing.T) {
 	if got := len(s.fake.made("POST", "/keys/query")); got != asked {
 		t.Error("the homeserver was asked at once")
 	}
-	s.connector.ForgetLooks()
+	s.connector.ForgetLooks(bob)
 	s.mustSend(t, "later")
 	s.fake.wait("POST", "/keys/query", asked+1)
 	// The session ends when the answer is taken in.

@@ -15,6 +15,8 @@ const (
 	maxPuppets = 512
 	// puppetIdle is how long one stays that is not used.
 	puppetIdle = 15 * time.Minute
+	// lookTimeout bounds how long a contact's message waits for a look at the contact's device. It takes some milliseconds.
+	lookTimeout = 5 * time.Second
 )
 
 // puppets are the contacts' devices. They are loaded from the database when they are needed, or made, and dropped when
@@ -43,6 +45,7 @@ type puppet struct {
 	busy   chan struct{} // holds one value while someone loads or makes the device, and protects what follows
 	device *device       // nil if it is not loaded
 	ready  bool          // the homeserver has the device's keys
+	asked  time.Time     // when that was found out, or tried last
 	setup  retries
 }
 
@@ -133,6 +136,9 @@ func (s *puppets) borrow(ctx context.Context, user id.UserID) (device *device, r
 	if s.isDoubted(p) {
 		p.ready = false
 	}
+	if p.ready {
+		s.lookRegularly(ctx, p)
+	}
 	if !p.ready {
 		err = s.setUp(ctx, p)
 	}
@@ -163,6 +169,23 @@ func (s *puppets) isDoubted(p *puppet) bool {
 	doubted := p.doubted
 	p.doubted = false
 	return doubted
+}
+
+// lookRegularly asks the homeserver whether it still has a device that there was no news of, if that was not asked for lookInterval: see
+// regularLooks. Without an answer it is believed to. p is held and ready.
+func (s *puppets) lookRegularly(ctx context.Context, p *puppet) {
+	if !s.crypto.connector.features.ToDevice || time.Since(p.asked) < lookInterval {
+		return
+	}
+	p.asked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	known, err := p.device.askPublished(ctx)
+	if err != nil {
+		s.crypto.log.Warn().Err(err).Stringer("user_id", p.user).Msg("Failed to ask whether the homeserver still has a contact's device")
+		return
+	}
+	p.ready = known.has(p.device)
 }
 
 // receive takes a to-device message for a contact: the key of a user's messages. What contacts' devices are asked for is not

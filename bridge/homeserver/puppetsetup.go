@@ -67,7 +67,7 @@ func (s *puppets) setUp(ctx context.Context, p *puppet) error {
 	defer cancel()
 	err := s.trySetUp(setupCtx, p)
 	if err == nil {
-		p.ready, p.setup = true, retries{}
+		p.ready, p.asked, p.setup = true, time.Now(), retries{}
 		return nil
 	} else if ctx.Err() != nil {
 		return ctx.Err()
