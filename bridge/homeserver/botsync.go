@@ -186,7 +186,7 @@ func isEmpty(answer *mautrix.RespSync) bool {
 }
 
 func (s *botSync) handle(ctx context.Context, answer *mautrix.RespSync) {
-	if !s.connector.features.ToDevice {
+	if !s.connector.toDevicePushed.Load() {
 		s.connector.crypto.handleDeviceLists(ctx, &answer.DeviceLists)
 		s.connector.intake.toDevice(ctx, answer.ToDevice.Events)
 		s.connector.crypto.bot.machine.HandleOTKCounts(ctx, &answer.DeviceOTKCount)

@@ -51,7 +51,7 @@ func TestStartWaitsForTheHomeserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.bridge.Stop)
-	if got := s.connector.Features(); got.Software != "Dendrite" || got.ToDevice || got.MSC4190 {
+	if got := s.connector.Features(); got.Software != "Dendrite" || s.connector.ToDevicePushed() || got.MSC4190 {
 		t.Errorf("features %+v", got)
 	}
 }

@@ -67,10 +67,13 @@ type Connector struct {
 	intake   *intake
 	late     *lateKeys
 	missing  *missingKeys
-	probe    probe
+	probe    *probe
 	statuses *statusQueue
 	server   *transactionServer
 	sync     *botSync
+
+	// toDevicePushed: to-device messages and device lists come in transactions. Otherwise the bot syncs for them. It may become true later.
+	toDevicePushed atomic.Bool
 
 	transactionIDs transactionIDs
 	newcomers      *newcomers
@@ -115,6 +118,7 @@ func New(options Options) *Connector {
 		forgotten:      newRecentSet[id.RoomID](rememberedRooms),
 		mediaStall:     mediaStall,
 		newcomers:      newNewcomers(),
+		probe:          newProbe(),
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.intake = newIntake(c)
@@ -162,11 +166,15 @@ func (c *Connector) Start(ctx context.Context) error {
 	if err = c.connect(ctx); err != nil {
 		return err
 	}
-	c.features.log(c.Log)
-	if c.features.needsSync() {
+	pushed := c.toDevicePushed.Load()
+	c.features.log(c.Log, pushed)
+	if !pushed || c.features.needsSync() {
 		if err = c.sync.start(ctx); err != nil {
 			return err
 		}
+	}
+	if !pushed && c.features.Software != Dendrite {
+		c.crypto.background.Go(func() { c.keepProbing(c.life) })
 	}
 	c.missing.start()
 	c.UpdateBotProfile(ctx)

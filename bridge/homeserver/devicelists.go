@@ -122,7 +122,7 @@ func (l *regularLooks) note(room id.RoomID) {
 // lookRegularly is called when a contact wrote into a room. It asks beside that for the devices in it, if that is due.
 func (m *megolm) lookRegularly(room id.RoomID) {
 	life := m.connector.life
-	if !m.connector.features.ToDevice || life.Err() != nil || !m.regular.begin(room) {
+	if !m.connector.toDevicePushed.Load() || life.Err() != nil || !m.regular.begin(room) {
 		return
 	}
 	m.background.Go(func() {

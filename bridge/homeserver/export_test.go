@@ -188,3 +188,11 @@ func (c *Connector) ForgetLooks(contact id.UserID) {
 	p.asked = time.Time{}
 	<-p.busy
 }
+
+// SetProbeTimes changes how long the start waits for a to-device message to the bot itself, and when the next is sent.
+func (c *Connector) SetProbeTimes(patience, retry time.Duration) {
+	c.probe.patience, c.probe.retry = patience, retry
+}
+
+// ToDevicePushed tells whether to-device messages come in transactions, as far as is known.
+func (c *Connector) ToDevicePushed() bool { return c.toDevicePushed.Load() }

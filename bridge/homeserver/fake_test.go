@@ -32,7 +32,8 @@ type fakeHomeserver struct {
 	requests []request
 	arrived  chan struct{}
 	keys     keyServer
-	syncs    chan string // answers to the bot's
+	syncs    chan string   // answers to the bot's
+	hungUp   chan struct{} // gets a value when the bot gives up on a sync
 	// refuse answers requests whose path contains the key with this status and error code.
 	refuse map[string]refusal
 	events int
@@ -61,7 +62,7 @@ const (
 
 func newFakeHomeserver(t testing.TB) *fakeHomeserver {
 	fake := &fakeHomeserver{
-		t: t, report: t.Errorf, arrived: make(chan struct{}), keys: newKeyServer(), syncs: make(chan string, 16),
+		t: t, report: t.Errorf, arrived: make(chan struct{}), keys: newKeyServer(), syncs: make(chan string, 16), hungUp: make(chan struct{}, 16),
 		mediaConfig: `{"m.upload.size":1125899906842624}`, refuse: make(map[string]refusal), sent: make(map[string]string), state: make(map[string]string),
 	}
 	fake.server = httptest.NewServer(fake)
@@ -103,6 +104,7 @@ func (f *fakeHomeserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case answer = <-f.syncs:
 		case <-r.Context().Done():
+			f.hungUp <- struct{}{}
 			return
 		}
 	}

@@ -8,15 +8,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Features are what the homeserver can do for an appservice, and so where the bridge has to help itself.
+// Features are what the homeserver can do for an appservice, and so where the bridge has to help itself. Whether it sends to-device messages
+// and device lists in transactions has to be tried out: see probe.
 type Features struct {
 	// Software and Version are what the server calls itself, "" if it does not tell.
 	Software string
 	Version  string
 	// MSC4190: devices of the bot are made with the as_token. Otherwise it logs in.
 	MSC4190 bool
-	// ToDevice: to-device messages and device lists come in transactions. Otherwise the bot syncs for them.
-	ToDevice bool
 	// Ephemeral: typing and receipts come in transactions.
 	Ephemeral bool
 	// Redactions come in transactions.
@@ -25,7 +24,8 @@ type Features struct {
 	Invites bool
 }
 
-func (f Features) needsSync() bool { return !f.ToDevice || !f.Ephemeral || !f.Redactions || !f.Invites }
+// needsSync tells whether the bot has to sync for anything but to-device messages.
+func (f Features) needsSync() bool { return !f.Ephemeral || !f.Redactions || !f.Invites }
 
 // Software is what the homeserver calls itself, "" if it does not tell. It is known once the connector has started.
 func (c *Connector) Software() (name, version string) { return c.features.Software, c.features.Version }
@@ -76,7 +76,7 @@ func atLeast(version string, major, minor int) bool {
 }
 
 // log tells the admin how each feature works on this server.
-func (f Features) log(log *zerolog.Logger) {
+func (f Features) log(log *zerolog.Logger, toDevicePushed bool) {
 	by := func(pushed bool) string {
 		if pushed {
 			return "transactions"
@@ -90,7 +90,7 @@ func (f Features) log(log *zerolog.Logger) {
 	log.Info().
 		Str("server", f.Software).
 		Str("version", f.Version).
-		Str("encryption_keys_by", by(f.ToDevice)).
+		Str("encryption_keys_by", by(toDevicePushed)).
 		Str("typing_and_receipts_by", by(f.Ephemeral)).
 		Str("redactions_by", by(f.Redactions)).
 		Str("foreign_invites_by", by(f.Invites)).

@@ -110,7 +110,7 @@ func (i *intake) toDevice(ctx context.Context, events []*event.Event) {
 			continue
 		}
 		prepare(ctx, evt, event.ToDeviceEventType)
-		if i.connector.probe.matches(evt) {
+		if i.connector.probe.matches(ctx, evt) {
 			continue
 		}
 		if i.connector.Bridge.IsGhostMXID(evt.ToUserID) {

@@ -62,7 +62,7 @@ func (d *device) makeOneTimeKeys(ctx context.Context, count int) {
 // collectBeforeSharing reads what waits for a contact's device. A failure is noted only: the key can be shared all the same.
 func (d *device) collectBeforeSharing(ctx context.Context) {
 	c := d.crypto.connector
-	if c.features.ToDevice || d.user == c.Bot.UserID {
+	if c.toDevicePushed.Load() || d.user == c.Bot.UserID {
 		return
 	}
 	d.collecting.Lock()
@@ -124,7 +124,7 @@ func (d *device) collect(ctx context.Context) error {
 // collectFor looks for a missing key at the contacts of a room.
 func (m *megolm) collectFor(ctx context.Context, room id.RoomID) {
 	c := m.connector
-	if c.features.ToDevice {
+	if c.toDevicePushed.Load() {
 		return
 	}
 	members, err := c.StateStore.GetRoomMembers(ctx, room, event.MembershipJoin)

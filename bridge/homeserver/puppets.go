@@ -174,7 +174,7 @@ func (s *puppets) isDoubted(p *puppet) bool {
 // lookRegularly asks the homeserver whether it still has a device that there was no news of, if that was not asked for lookInterval: see
 // regularLooks. Without an answer it is believed to. p is held and ready.
 func (s *puppets) lookRegularly(ctx context.Context, p *puppet) {
-	if !s.crypto.connector.features.ToDevice || time.Since(p.asked) < lookInterval {
+	if !s.crypto.connector.toDevicePushed.Load() || time.Since(p.asked) < lookInterval {
 		return
 	}
 	p.asked = time.Now()

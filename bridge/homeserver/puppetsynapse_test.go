@@ -19,20 +19,29 @@ func newSynapseStack(t *testing.T) *stack {
 		defer close(started)
 		s.start(t, "secret")
 	}()
-	var probe struct {
-		Messages map[string]map[string]struct{ Token string }
-	}
-	if err := json.Unmarshal([]byte(s.fake.wait("PUT", "/sendToDevice/org.postern.probe", 1)[0].Body), &probe); err != nil {
-		t.Fatal(err)
-	}
-	for _, message := range probe.Messages[botUser] {
-		s.push(t, "probe", fmt.Sprintf(`{"to_device":[{"type":"org.postern.probe","sender":%q,"content":{"token":%q}}]}`, botUser, message.Token))
-	}
+	probe := s.fake.probe(1)
+	s.push(t, "probe", `{"to_device":[`+probe+`]}`)
 	<-started
 	if t.Failed() {
 		t.FailNow()
 	}
 	return s
+}
+
+// probe returns the to-device message that the bot sent to itself, when there are so many.
+func (f *fakeHomeserver) probe(number int) string {
+	f.t.Helper()
+	var sent struct {
+		Messages map[string]map[string]struct{ Token string }
+	}
+	if err := json.Unmarshal([]byte(f.wait("PUT", "/sendToDevice/org.postern.probe", number)[number-1].Body), &sent); err != nil {
+		f.t.Fatal(err)
+	}
+	for _, message := range sent.Messages[botUser] {
+		return fmt.Sprintf(`{"type":"org.postern.probe","sender":%q,"content":{"token":%q}}`, botUser, message.Token)
+	}
+	f.t.Fatal("the bot sent nothing to itself")
+	return ""
 }
 
 func TestContactsDeviceIsMadeWithoutALoginWhereThatIsPossible(t *testing.T) {

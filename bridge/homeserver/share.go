@@ -166,7 +166,7 @@ func (m *megolm) track(ctx context.Context, members []id.UserID) error {
 	var unknown []id.UserID
 	for _, member := range members {
 		// See regularLooks. A new session is rare, so it is worth the question.
-		if !known[member] || m.connector.features.ToDevice && !m.isElsewhere(member) {
+		if !known[member] || m.connector.toDevicePushed.Load() && !m.isElsewhere(member) {
 			unknown = append(unknown, member)
 		}
 	}

@@ -148,6 +148,8 @@ type stack struct {
 	path      string // of the database
 	secrets   func(purpose string) [32]byte
 	explain   func(err error) string
+	// impatient is for a homeserver that pushes late: the bridge does not wait for its probe, and sends the next ones soon, if that is set.
+	impatient time.Duration
 }
 
 // newStack starts everything, with one chat whose room is encrypted.
@@ -224,6 +226,9 @@ func (s *stack) tryStart(t testing.TB, secret string) error {
 		Explain:          func(err error, _ event.Type, _ id.UserID) string { return s.explain(err) },
 	})
 	s.connector.SetIntroduction(0) // nobody here has a client that needs it
+	if s.impatient > 0 {
+		s.connector.SetProbeTimes(time.Nanosecond, s.impatient)
+	}
 	s.connector.SetMissingKeyPauses(time.Millisecond, time.Millisecond)
 	s.network = &network{messages: make(chan string, 100), signals: make(chan string, 100)}
 	s.bridge = bridgev2.NewBridge("", s.db, log, &cfg.Bridge, s.connector, s.network, commands.NewProcessor)
