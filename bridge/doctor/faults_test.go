@@ -122,6 +122,9 @@ var pingFaults = []provoked{
 	{"a bridge that does not answer", func(i *installation) {
 		i.homeserver.bugs[pingPath] = answer(504, `{"errcode": "M_CONNECTION_TIMEOUT"}`)
 	}, "homeserver.ping", doctor.Fault, "M_CONNECTION_TIMEOUT", "firewall"},
+	{"a Synapse that is stuck", func(i *installation) {
+		i.homeserver.bugs[pingPath] = answer(502, `{"errcode": "M_CONNECTION_FAILED", "error": "AlreadyCalled: Tried to cancel an already-called event."}`)
+	}, "homeserver.ping", doctor.Fault, "HTTP client is stuck", "Restart Synapse"},
 	{"another hs_token", func(i *installation) { i.homeserver.hsToken = "other" }, "homeserver.ping", doctor.Fault, "refuses the homeserver's hs_token", "hs_token"},
 	{"something else at the url", func(i *installation) { i.homeserver.url = i.gatekeeperPlain() }, "homeserver.ping", doctor.Fault, "is not the bridge (M_BAD_STATUS, 404)", "appservice.address"},
 	{"no url", func(i *installation) { i.homeserver.url = "" }, "homeserver.ping", doctor.Fault, "names no url", "registration.yaml"},
@@ -136,12 +139,18 @@ var pingFaults = []provoked{
 	{"an address of another machine to listen on", func(i *installation) { i.down(); i.cfg.Appservice.Listen = "192.0.2.1:29340" }, "homeserver.ping", doctor.Fault, "Nobody can listen at 192.0.2.1:29340", "address of this machine"},
 	{"another program in the bridge's place", func(i *installation) { i.cfg.Appservice.Listen = strings.TrimPrefix(i.gatekeeperPlain(), "http://") }, "homeserver.ping", doctor.Note, "could not be tried", ""},
 	// As Dendrite, which has no ping.
-	{"Dendrite that reaches the bridge", asDendrite(nil), "homeserver.ping", doctor.OK, "reaches something", ""},
+	{"Dendrite that reaches the bridge", asDendrite(nil), "homeserver.ping", doctor.OK, "made to ask the bridge for a contact, and reaches it.", ""},
 	{"Dendrite that does not reach the bridge", asDendrite(func(i *installation) { i.homeserver.url = "http://" + closedPort(i.t) }), "homeserver.ping", doctor.Fault, "cannot reach it", "appservice.address"},
 	{"Dendrite and a bridge that is off", asDendrite((*installation).down), "homeserver.ping", doctor.OK, "Doctor answered", ""},
-	{"Dendrite with another hs_token", asDendrite(func(i *installation) { i.homeserver.hsToken = "other"; i.down() }), "homeserver.ping", doctor.Fault, "another hs_token", "hs_token"},
-	{"Dendrite that reaches something else", asDendrite(func(i *installation) { i.homeserver.url = i.gatekeeperPlain(); i.down() }), "homeserver.ping", doctor.Fault, "something else", "appservice.address"},
-	{"an unknown homeserver without ping", func(i *installation) { i.homeserver.withoutPing, i.homeserver.software = true, "Other" }, "homeserver.ping", doctor.Note, "could not be tried", ""},
+	{"Dendrite with another hs_token", asDendrite(func(i *installation) { i.homeserver.hsToken = "other" }), "homeserver.ping", doctor.Fault, "refuses its hs_token", "hs_token"},
+	{"Dendrite with another hs_token and a bridge that is off", asDendrite(func(i *installation) { i.homeserver.hsToken = "other"; i.down() }), "homeserver.ping", doctor.Fault, "another one than the config", "hs_token"},
+	{"Dendrite that reaches something else", asDendrite(func(i *installation) { i.homeserver.url = i.gatekeeperPlain() }), "homeserver.ping", doctor.Fault, "something else", "appservice.address"},
+	{"Dendrite that reaches something else and a bridge that is off", asDendrite(func(i *installation) { i.homeserver.url = i.gatekeeperPlain(); i.down() }), "homeserver.ping", doctor.Fault, "something else", "appservice.address"},
+	{"Dendrite and a running bridge that does not count", asDendrite(func(i *installation) { i.queries = nil }), "homeserver.ping", doctor.Note, "could not be tried", ""},
+	{"an unknown homeserver without ping", func(i *installation) {
+		i.homeserver.withoutPing, i.homeserver.software = true, "Other"
+		i.homeserver.bugs["/_matrix/client/v3/profile/@postern_doctor:example.org"] = answer(404, `{"errcode": "M_NOT_FOUND"}`)
+	}, "homeserver.ping", doctor.Note, "could not be tried", ""},
 	{"another program that listens", func(i *installation) { i.cfg.Appservice.Listen = strings.TrimPrefix(i.gatekeeperPlain(), "http://") }, "bridge.running", doctor.Fault, "Another program listens", "another port"},
 	{"a bridge with another config", func(i *installation) { i.hsToken = "other" }, "bridge.running", doctor.Fault, "another hs_token than this config", "Restart the bridge"},
 	{"a bridge that waits", func(i *installation) { i.ready = false }, "bridge.running", doctor.Warning, "is starting", "log"},

@@ -36,11 +36,14 @@ func (e *examination) homeserver(ctx context.Context) []Finding {
 	if token.Status == Fault {
 		return findings
 	}
+	namespaces := e.namespaceFinding(ctx, features)
+	// Where contacts' names are not ours, Dendrite has no reason to ask us for one.
+	asks := features.Software == homeserver.Dendrite && namespaces.Status == OK
 	return append(findings,
 		e.botFinding(ctx),
-		e.namespaceFinding(ctx, features),
+		namespaces,
 		e.doublePuppetFinding(ctx),
-		e.pingFinding(ctx, features),
+		e.pingFinding(ctx, asks),
 		e.encryptionFinding(ctx, features),
 		e.uploadFinding(ctx),
 	)

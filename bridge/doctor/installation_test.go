@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ import (
 
 	"postern/bridge/config"
 	"postern/bridge/doctor"
+	"postern/bridge/homeserver"
 	"postern/database"
 	"postern/provider"
 )
@@ -42,6 +45,7 @@ type installation struct {
 	bridge  *httptest.Server
 	hsToken string
 	ready   bool
+	queries *queries // nil for a bridge of an earlier version
 	// public is the reverse proxy, partner the partner server behind it, in front what the proxy does itself.
 	public            *httptest.Server
 	partner           http.Handler
@@ -61,6 +65,7 @@ func install(t *testing.T) *installation {
 	i := &installation{
 		t: t, dir: t.TempDir(), homeserver: newFakeHomeserver(t), ready: true, authority: newAuthority(t),
 		gatekeeperAnswers: map[string]http.HandlerFunc{"/keys": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(pushKeys)) }},
+		queries:           &queries{},
 		machine:           doctor.Machine{Free: 100 << 30, Write: time.Millisecond, OpenFiles: 1024},
 	}
 	i.bridge = httptest.NewServer(http.HandlerFunc(i.serveBridge))
@@ -174,17 +179,30 @@ func (i *installation) openDatabase() {
 	i.must(writer.Commit())
 }
 
+// queries are how often a bridge was asked for a user.
+type queries struct{ accepted, refused atomic.Uint64 }
+
 // serveBridge answers as the bridge's listener for the homeserver.
 func (i *installation) serveBridge(w http.ResponseWriter, r *http.Request) {
+	isQuery, known := strings.HasPrefix(r.URL.Path, "/_matrix/app/v1/users/"), r.Header.Get("Authorization") == "Bearer "+i.hsToken
+	if isQuery && i.queries != nil {
+		if known {
+			i.queries.accepted.Add(1)
+		} else {
+			i.queries.refused.Add(1)
+		}
+	}
 	switch {
 	case r.URL.Path == "/_matrix/mau/ready":
 		if !i.ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-	case r.Header.Get("Authorization") != "Bearer "+i.hsToken:
+	case !known:
 		refuse(w, http.StatusForbidden, "M_UNKNOWN_TOKEN", "")
 	case r.URL.Path == "/_matrix/app/v1/ping":
 		_, _ = w.Write([]byte("{}"))
+	case r.URL.Path == homeserver.QueriesPath && i.queries != nil:
+		_ = json.NewEncoder(w).Encode(homeserver.Queries{Accepted: i.queries.accepted.Load(), Refused: i.queries.refused.Load()})
 	default:
 		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "")
 	}

@@ -21,8 +21,9 @@ const (
 	tokenRemedy = "Compare hs_token in the config with the registration that the homeserver has, and restart the homeserver and the bridge."
 )
 
-// pingFinding lets the homeserver call the bridge. If the bridge does not run, we answer in its place, unless we are inside of it.
-func (e *examination) pingFinding(ctx context.Context, server homeserver.Features) Finding {
+// pingFinding lets the homeserver call the bridge. If the bridge does not run, we answer in its place, unless we are inside of it. asks tells of a
+// homeserver without ping whether it is sure to ask the bridge for contacts.
+func (e *examination) pingFinding(ctx context.Context, asks bool) Finding {
 	var inPlace *standIn
 	if !e.bridge.listens() {
 		var err error
@@ -41,7 +42,7 @@ func (e *examination) pingFinding(ctx context.Context, server homeserver.Feature
 	}
 	if refused := heard.refusal(); heard.status != http.StatusOK {
 		if refused.Code == "M_UNRECOGNIZED" || heard.status == http.StatusNotFound || heard.status == http.StatusMethodNotAllowed {
-			return e.askedForContact(ctx, server.Software == homeserver.Dendrite, inPlace)
+			return e.askedForContact(ctx, asks, inPlace)
 		}
 		return pingRefused(heard.status, refused)
 	}
@@ -50,7 +51,7 @@ func (e *examination) pingFinding(ctx context.Context, server homeserver.Feature
 	}
 	_ = json.Unmarshal(heard.body, &pong) // then it is 0
 	text := fmt.Sprintf("The homeserver reaches the bridge, in %d ms.", pong.Duration)
-	if inPlace != nil && !inPlace.asked.Load() {
+	if inPlace != nil && inPlace.accepted.Load() == 0 {
 		return fault(checkPing, "The homeserver reaches another bridge: its ping did not come here.", reachRemedy)
 	} else if inPlace != nil {
 		text = fmt.Sprintf("The homeserver reaches this machine, in %d ms. Doctor answered in the place of the bridge, which does not run.", pong.Duration)
@@ -66,6 +67,10 @@ func pingRefused(status int, refused matrixError) Finding {
 	case "M_CONNECTION_TIMEOUT":
 		return fault(checkPing, "The homeserver cannot reach the bridge: nothing answers in time (M_CONNECTION_TIMEOUT).", "A firewall may swallow what it sends. "+reachRemedy)
 	case "M_CONNECTION_FAILED":
+		// Synapse says which of its exceptions it met, in front of a colon.
+		if strings.HasPrefix(refused.Message, "AlreadyCalled:") {
+			return fault(checkPing, "The homeserver cannot reach the bridge for a fault of its own: Synapse's HTTP client is stuck (AlreadyCalled).", "Restart Synapse.")
+		}
 		return fault(checkPing, "The homeserver cannot reach the bridge: the connection fails (M_CONNECTION_FAILED).", reachRemedy)
 	case "M_BAD_STATUS":
 		if refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden {
@@ -81,23 +86,39 @@ func pingRefused(status int, refused matrixError) Finding {
 
 // askedForContact is for homeservers without ping, such as Dendrite: asked for the profile of a contact whom it does not know, it asks
 // the bridge, and fails if it cannot.
-func (e *examination) askedForContact(ctx context.Context, dendrite bool, inPlace *standIn) Finding {
+func (e *examination) askedForContact(ctx context.Context, asks bool, inPlace *standIn) Finding {
 	contact := id.NewUserID(strings.Replace(e.Config.Appservice.UsernameTemplate, "{{.}}", nobody, 1), e.Config.Homeserver.Domain)
+	before := e.queries(ctx, inPlace)
 	heard, err := e.ask(ctx, http.MethodGet, e.homeserverURL("/_matrix/client/v3/profile/"+url.PathEscape(contact.String())), e.Config.Appservice.ASToken, nil)
+	after := e.queries(ctx, inPlace)
+	counted := before != nil && after != nil
+	const asked = "The homeserver has no ping. It was made to ask the bridge for a contact"
 	switch {
+	case counted && after.Accepted > before.Accepted && inPlace != nil:
+		return fine(checkPing, asked+", and reaches this machine. Doctor answered in the place of the bridge, which does not run.")
+	case counted && after.Accepted > before.Accepted:
+		return fine(checkPing, asked+", and reaches it.")
+	case counted && after.Refused > before.Refused:
+		return fault(checkPing, asked+", which refuses its hs_token: it has another one than the config.", tokenRemedy)
 	case err != nil:
-		return fault(checkPing, "The homeserver has no ping. It was made to ask the bridge for a contact: "+causeOf(err)+".", "A firewall may swallow what it sends. "+reachRemedy)
+		return fault(checkPing, asked+": "+causeOf(err)+".", "A firewall may swallow what it sends. "+reachRemedy)
 	case heard.status >= http.StatusInternalServerError:
-		return fault(checkPing, "The homeserver has no ping. It was made to ask the bridge for a contact, and cannot reach it.", reachRemedy)
-	case inPlace == nil && dendrite:
-		return fine(checkPing, "The homeserver has no ping. It was made to ask the bridge for a contact, and reaches something. "+
-			"Whether that is the bridge, and the hs_token is the right one, shows only when the bridge does not run.")
-	case inPlace != nil && inPlace.asked.Load():
-		return fine(checkPing, "The homeserver has no ping. It was made to ask for a contact, and reaches this machine. Doctor answered in the place of the bridge, which does not run.")
-	case inPlace != nil && inPlace.refused.Load():
-		return fault(checkPing, "The homeserver has another hs_token than the config.", tokenRemedy)
-	case inPlace != nil && dendrite:
-		return fault(checkPing, "The homeserver has no ping. It was made to ask for a contact, and that did not come here: it reaches something else.", reachRemedy)
+		return fault(checkPing, asked+", and cannot reach it.", reachRemedy)
+	case counted && asks:
+		return fault(checkPing, asked+", and that did not come here: it reaches something else.", reachRemedy)
 	}
 	return note(checkPing, "The homeserver has no ping, so whether it reaches the bridge could not be tried.", "")
+}
+
+// queries is how often the bridge, or who stands in for it, was asked for a user, nil if that is not known.
+func (e *examination) queries(ctx context.Context, inPlace *standIn) *homeserver.Queries {
+	if inPlace != nil {
+		return &homeserver.Queries{Accepted: inPlace.accepted.Load(), Refused: inPlace.refused.Load()}
+	}
+	heard, err := e.ask(ctx, http.MethodGet, "http://"+dialable(e.Config.Appservice.Listen)+homeserver.QueriesPath, e.Config.Appservice.HSToken, nil)
+	var told homeserver.Queries
+	if err != nil || heard.status != http.StatusOK || json.Unmarshal(heard.body, &told) != nil {
+		return nil
+	}
+	return &told
 }

@@ -11,11 +11,11 @@ import (
 // standIn answers the homeserver in the place of a bridge that does not run. It takes nothing: transactions are refused as by a bridge
 // that stops, so the homeserver sends them again.
 type standIn struct {
-	token   string
-	asked   atomic.Bool // with the right hs_token
-	refused atomic.Bool // with a wrong one
-	http    http.Server
-	ended   chan struct{}
+	token    string
+	accepted atomic.Uint64 // calls with the right hs_token
+	refused  atomic.Uint64 // and with a wrong one
+	http     http.Server
+	ended    chan struct{}
 }
 
 // newStandIn listens where the bridge would, until close.
@@ -44,17 +44,17 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case !ok || given != s.token:
-		s.refused.Store(true)
+		s.refused.Add(1)
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"errcode": "M_FORBIDDEN"}`)
 	case r.Method == http.MethodPost && r.URL.Path == pingPath:
-		s.asked.Store(true)
+		s.accepted.Add(1)
 		_, _ = io.WriteString(w, "{}")
 	case r.Method == http.MethodPut:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, `{"errcode": "M_UNKNOWN"}`)
 	default:
-		s.asked.Store(true)
+		s.accepted.Add(1)
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"errcode": "M_NOT_FOUND"}`)
 	}

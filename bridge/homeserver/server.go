@@ -32,6 +32,7 @@ type transactionServer struct {
 	opened, closed       chan struct{}
 	ready                atomic.Bool
 	openOnce, closedOnce sync.Once
+	callers              callers
 }
 
 const (
@@ -100,6 +101,8 @@ func (s *transactionServer) stop() {
 func (s *transactionServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /_matrix/app/v1/transactions/{transaction}", s.transaction)
+	mux.HandleFunc("GET /_matrix/app/v1/users/{userID}", s.userQuery)
+	mux.HandleFunc("GET "+QueriesPath, s.tellQueries)
 	mux.HandleFunc("GET /_matrix/mau/ready", s.readiness)
 	mux.Handle(provisioningPath, s.guardProvisioning(s.connector.AS.Router))
 	mux.Handle("/", s.connector.AS.Router)
@@ -119,7 +122,7 @@ func (s *transactionServer) isClosed() bool {
 }
 
 func (s *transactionServer) transaction(w http.ResponseWriter, r *http.Request) {
-	if !s.connector.AS.CheckServerToken(w, r) {
+	if !s.isHomeserver(w, r) {
 		return
 	}
 	select {

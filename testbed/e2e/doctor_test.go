@@ -167,10 +167,11 @@ func TestDoctorNamesARegistrationThatLeadsNowhere(t *testing.T) {
 	reloaded(t, ctx, s, withRegistrations, s.Bridge.URL(), "http://127.0.0.1:9") // where nobody listens
 	findsFault(t, ctx, s, "homeserver.ping", of(synapse, "M_CONNECTION_FAILED", "cannot reach it"))
 
+	reloaded(t, ctx, s, withRegistrations, secrets.HSToken, "another-token")
+	findsFault(t, ctx, s, "homeserver.ping", "hs_token")
 	if err := s.Bridge.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	reloaded(t, ctx, s, withRegistrations, secrets.HSToken, "another-token")
 	findsFault(t, ctx, s, "homeserver.ping", "hs_token")
 }
 
