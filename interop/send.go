@@ -39,14 +39,12 @@ func (c *Client) enqueue(ctx context.Context, message Outgoing) error {
 	}
 	message.Chat, message.Created = message.Chat.ToNonAD(), c.options.Clock.Now()
 	c.sending.Lock()
-	added, err := c.options.Store.Enqueue(ctx, message)
+	_, err := c.options.Store.Enqueue(ctx, message)
 	c.sending.Unlock()
 	if err != nil {
 		return fmt.Errorf("failed to store the message: %w", err)
 	}
-	if !added {
-		return nil
-	}
+	// Also if it was there: a store whose connection ends in a commit may have stored it and said that it did not.
 	c.mu.Lock()
 	current := c.current
 	c.mu.Unlock()
