@@ -30,6 +30,12 @@ func (db *Database) AccountStore(account AccountID) *AccountStore {
 	return &AccountStore{core: &db.core, account: account, sealer: db.accountSealer(account)}
 }
 
+// open opens a sealed value of the account. One that is damaged is missing, which is [sql.ErrNoRows].
+func (s *AccountStore) open(sealed []byte, column, row string) ([]byte, error) {
+	value, err := s.sealer.Open(sealed, column, row)
+	return value, s.missingIfDamaged(err, s.account, column)
+}
+
 // Atomically implements interop.Store. A panic in fn undoes the transaction and goes on. If ctx carries a transaction that
 // the caller began with dbutil's DoTxn on the same database, fn runs in that one and is durable when it commits.
 func (s *AccountStore) Atomically(ctx context.Context, fn func(ctx context.Context) error) error {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 )
 
@@ -19,6 +20,7 @@ type core struct {
 	db  *dbutil.Database
 	key SecretKey
 	now func() time.Time
+	log zerolog.Logger
 }
 
 // accountSealer gives every account a key of its own: a sealed value can never be moved to another account.
@@ -66,6 +68,17 @@ func (c *core) atomically(ctx context.Context, fn func(ctx context.Context) erro
 	return err
 }
 
+// missingIfDamaged makes of a sealed value that cannot be opened one that is not there, which is what [sql.ErrNoRows] says, and tells so
+// in the log: one row must not stop all else of an account. Other errors, and none, stay as they are. column is where it was.
+func (c *core) missingIfDamaged(err error, account AccountID, column string) error {
+	if !errors.Is(err, ErrSealBroken) {
+		return err
+	}
+	c.log.Error().Err(err).Int64("account", int64(account)).Str("column", column).
+		Msg("A value in the database is damaged, it counts as missing")
+	return sql.ErrNoRows
+}
+
 // exec runs a statement whose result nobody needs. what completes "failed to".
 func (c *core) exec(ctx context.Context, what, query string, args ...any) error {
 	if _, err := c.db.Exec(ctx, query, args...); err != nil {
@@ -74,7 +87,7 @@ func (c *core) exec(ctx context.Context, what, query string, args ...any) error 
 	return nil
 }
 
-// queryAll scans every row of a query. what completes "failed to".
+// queryAll scans every row of a query. A row that scan finds missing with [sql.ErrNoRows] is left out. what completes "failed to".
 func queryAll[T any](
 	ctx context.Context, c *core, what string, scan func(dbutil.Scannable) (T, error), query string, args ...any,
 ) ([]T, error) {
@@ -86,7 +99,9 @@ func queryAll[T any](
 	var all []T
 	for rows.Next() {
 		one, err := scan(rows)
-		if err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		} else if err != nil {
 			return nil, fmt.Errorf("failed to %s: %w", what, err)
 		}
 		all = append(all, one)

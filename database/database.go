@@ -34,7 +34,7 @@ type Database struct{ core }
 func New(db *dbutil.Database, key SecretKey, log zerolog.Logger) *Database {
 	child := db.Child(versionTable, upgrades.Table, dbutil.ZeroLogger(log))
 	child.IgnoreUnsupportedDatabase = false
-	return &Database{core{db: child, key: key, now: time.Now}}
+	return &Database{core{db: child, key: key, now: time.Now, log: log}}
 }
 
 // WithClock replaces the clock that stamps deliveries and returns the same Database. For tests.

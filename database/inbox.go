@@ -24,16 +24,12 @@ func (s *AccountStore) FindReceived(ctx context.Context, hash [32]byte) (plainte
 	var sealed []byte
 	err = s.db.QueryRow(ctx, "SELECT plaintext FROM postern_received WHERE account = $1 AND hash = $2",
 		s.account, hash[:]).Scan(&sealed)
+	if err == nil && sealed != nil {
+		plaintext, err = s.open(sealed, receivedPlaintext, string(hash[:]))
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	} else if err != nil {
-		return nil, false, fmt.Errorf("failed to look up a received message: %w", err)
-	}
-	if sealed == nil {
-		return nil, true, nil
-	}
-	plaintext, err = s.sealer.Open(sealed, receivedPlaintext, string(hash[:]))
-	if err != nil {
 		return nil, false, fmt.Errorf("failed to look up a received message: %w", err)
 	}
 	return plaintext, true, nil

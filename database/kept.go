@@ -66,7 +66,7 @@ func (k *Kept) Has(ctx context.Context, jid types.JID, id types.MessageID) (has 
 	return has, err
 }
 
-// First returns the oldest message of a contact, "" if nothing is kept.
+// First returns the oldest message of a contact, "" if nothing is kept. The message is nil if it is damaged.
 func (k *Kept) First(ctx context.Context, jid types.JID) (id types.MessageID, message []byte, err error) {
 	contact := formatJID(jid.ToNonAD())
 	var sealed []byte
@@ -74,13 +74,14 @@ func (k *Kept) First(ctx context.Context, jid types.JID) (id types.MessageID, me
 		k.account, contact).Scan(&id, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil, nil
-	} else if err == nil {
-		message, err = k.sealer.Open(sealed, keptMessage, contact, id)
-	}
-	if err != nil {
+	} else if err != nil {
 		return "", nil, fmt.Errorf("failed to load a kept message: %w", err)
 	}
-	return id, message, nil
+	message, err = k.sealer.Open(sealed, keptMessage, contact, id)
+	if err = k.missingIfDamaged(err, k.account, keptMessage); errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return id, message, err
 }
 
 // Delete forgets a message. Deleting what is not there is no error.
@@ -128,6 +129,7 @@ func (k *Kept) take(ctx context.Context, from *Kept) error {
 		var sealed []byte
 		if err = row.Scan(&kept.contact, &kept.id, &sealed); err == nil {
 			kept.message, err = from.sealer.Open(sealed, keptMessage, kept.contact, kept.id)
+			err = k.missingIfDamaged(err, from.account, keptMessage) // and is found so again when its turn comes
 		}
 		return kept, err
 	}, "SELECT contact, id, message FROM postern_kept WHERE account = $1", from.account)

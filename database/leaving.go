@@ -30,9 +30,9 @@ func (e Enlistments) MarkAllLeaving(ctx context.Context, userID string) ([]*Enli
 	return e.OfUser(ctx, userID)
 }
 
-// Leaving returns the enlistments whose users want out, with one query.
+// Leaving returns the enlistments whose users want out, with one query. Those whose keys are damaged are left out.
 func (e Enlistments) Leaving(ctx context.Context) ([]*Enlistment, error) {
-	return queryAll(ctx, e.core, "list enlistments that end", e.scan, selectEnlistment+"WHERE state = $1 ORDER BY created, account", Leaving)
+	return queryAll(ctx, e.core, "list enlistments that end", e.scanOthers, selectEnlistment+"WHERE state = $1 ORDER BY created, account", Leaving)
 }
 
 // MarkTold notes of one who is leaving that the gatekeeper knows. Errors: [ErrNoEnlistment].

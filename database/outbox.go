@@ -149,7 +149,10 @@ func (s *AccountStore) scanOutgoing(row dbutil.Scannable) (message interop.Outgo
 		return message, err
 	}
 	if sealed != nil {
-		message.Plaintext, err = s.sealer.Open(sealed, outgoingPlaintext, message.ID)
+		message.Plaintext, err = s.open(sealed, outgoingPlaintext, message.ID)
+		if message.Damaged = errors.Is(err, sql.ErrNoRows); message.Damaged {
+			err = nil
+		}
 	}
 	return message, err
 }

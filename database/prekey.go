@@ -111,11 +111,11 @@ func (s *AccountStore) sealKeyPair(pair interop.KeyPair, column string, id uint3
 }
 
 func (s *AccountStore) openKeyPair(sealed []byte, column string, id uint32) (pair interop.KeyPair, err error) {
-	both, err := s.sealer.Open(sealed, column, strconv.FormatUint(uint64(id), 10))
+	both, err := s.open(sealed, column, strconv.FormatUint(uint64(id), 10))
 	if err != nil {
 		return pair, err
 	} else if len(both) != 64 {
-		return pair, ErrSealBroken
+		return pair, s.missingIfDamaged(ErrSealBroken, s.account, column)
 	}
 	copy(pair.Pub[:], both[:32])
 	copy(pair.Priv[:], both[32:])

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -85,10 +84,8 @@ func (r *RoomKeys) scan(row dbutil.Scannable) (key RoomKey, err error) {
 		return key, err
 	}
 	key.Created = fromUnix(created)
-	if key.Key, err = r.sealer.Open(sealed, roomKeyContext(key)...); err != nil {
-		return key, fmt.Errorf("failed to open a room key: %w", err)
-	}
-	return key, nil
+	key.Key, err = r.sealer.Open(sealed, roomKeyContext(key)...)
+	return key, r.missingIfDamaged(err, 0, roomKeyKey)
 }
 
 // Delete forgets the key of a session for a device. Deleting what is not there is no error.

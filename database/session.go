@@ -18,16 +18,15 @@ const sessionRecord = "postern_session.record"
 // LoadSession implements interop.SessionStore with one query.
 func (s *AccountStore) LoadSession(ctx context.Context, address interop.Address) ([]byte, error) {
 	key := address.String()
-	var sealed []byte
+	var sealed, record []byte
 	err := s.db.QueryRow(ctx, "SELECT record FROM postern_session WHERE account = $1 AND address = $2", s.account, key).
 		Scan(&sealed)
+	if err == nil {
+		record, err = s.open(sealed, sessionRecord, key)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("failed to load a session: %w", err)
-	}
-	record, err := s.sealer.Open(sealed, sessionRecord, key)
-	if err != nil {
 		return nil, fmt.Errorf("failed to load a session: %w", err)
 	}
 	return record, nil

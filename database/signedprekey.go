@@ -2,10 +2,9 @@ package database
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"time"
+
+	"go.mau.fi/util/dbutil"
 
 	"postern/interop"
 )
@@ -24,24 +23,25 @@ func (s *AccountStore) AddSignedPreKey(ctx context.Context, key interop.SignedPr
 
 // LoadSignedPreKey implements interop.PreKeyStore with one query.
 func (s *AccountStore) LoadSignedPreKey(ctx context.Context, id uint32) (*interop.SignedPreKey, error) {
-	var key interop.SignedPreKey
+	keys, err := queryAll(ctx, s.core, "load signed prekeys", s.scanSignedPreKey, `
+		SELECT id, key_pair, signature, created FROM postern_signed_prekey
+		WHERE account = $1 AND (id = $2 OR $2 = 0) ORDER BY id DESC`, s.account, id)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return &keys[0], nil
+}
+
+func (s *AccountStore) scanSignedPreKey(row dbutil.Scannable) (key interop.SignedPreKey, err error) {
 	var sealed, signature []byte
 	var created int64
-	err := s.db.QueryRow(ctx, `
-		SELECT id, key_pair, signature, created FROM postern_signed_prekey
-		WHERE account = $1 AND (id = $2 OR $2 = 0)
-		ORDER BY id DESC LIMIT 1`, s.account, id).Scan(&key.ID, &sealed, &signature, &created)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("failed to load a signed prekey: %w", err)
-	}
-	if key.KeyPair, err = s.openKeyPair(sealed, signedPreKeyPair, key.ID); err != nil {
-		return nil, fmt.Errorf("failed to load a signed prekey: %w", err)
+	if err = row.Scan(&key.ID, &sealed, &signature, &created); err != nil {
+		return key, err
 	}
 	copy(key.Signature[:], signature)
 	key.Created = fromUnix(created)
-	return &key, nil
+	key.KeyPair, err = s.openKeyPair(sealed, signedPreKeyPair, key.ID)
+	return key, err
 }
 
 // RemoveSignedPreKeys implements interop.PreKeyStore with one query.

@@ -1,62 +1,83 @@
 package database_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 
 	"postern/database"
 	"postern/interop"
 )
 
-// TestSealedRowsCannotBeSwapped plays somebody who can write the database but has no secret key.
+// TestSealedRowsCannotBeSwapped plays somebody who can write the database but has no secret key. What they moved is missing, and the
+// log tells.
 func TestSealedRowsCannotBeSwapped(t *testing.T) {
 	ctx := context.Background()
 	bob2 := bob
 	bob2.Device = 2
-	find := func(store *database.AccountStore) error { _, err := store.FindOutgoing(ctx, "B"); return err }
+	opened := func(store *database.AccountStore) (bool, error) {
+		message, err := store.FindOutgoing(ctx, "B")
+		return err == nil && (message.Plaintext != nil || !message.Damaged), err
+	}
 	for name, test := range map[string]struct {
 		attack string
-		read   func(store *database.AccountStore) error
+		opened func(store *database.AccountStore) (bool, error)
 	}{
 		"session of another device": {
 			"UPDATE postern_session SET record = (SELECT record FROM postern_session WHERE account = %d AND address LIKE '%%/0')",
-			func(store *database.AccountStore) error { _, err := store.LoadSession(ctx, bob2); return err },
+			func(store *database.AccountStore) (bool, error) {
+				session, err := store.LoadSession(ctx, bob2)
+				return session != nil, err
+			},
 		},
 		"session of another account": {
 			"UPDATE postern_session SET record = (SELECT record FROM postern_session WHERE account <> %d)",
-			func(store *database.AccountStore) error { _, err := store.LoadSession(ctx, bob); return err },
+			func(store *database.AccountStore) (bool, error) {
+				session, err := store.LoadSession(ctx, bob)
+				return session != nil, err
+			},
 		},
 		"prekey with another id": {
 			"UPDATE postern_prekey SET id = 9 WHERE account = %d",
-			func(store *database.AccountStore) error { _, err := store.LoadPreKey(ctx, 9); return err },
+			func(store *database.AccountStore) (bool, error) {
+				key, err := store.LoadPreKey(ctx, 9)
+				return key != nil, err
+			},
 		},
 		"one-time prekey as signed prekey": {
 			"UPDATE postern_signed_prekey SET key_pair = (SELECT key_pair FROM postern_prekey WHERE account = %d)",
-			func(store *database.AccountStore) error { _, err := store.LoadSignedPreKey(ctx, 0); return err },
+			func(store *database.AccountStore) (bool, error) {
+				key, err := store.LoadSignedPreKey(ctx, 0)
+				return key != nil, err
+			},
 		},
 		"plain text of another message": {
 			"UPDATE postern_outgoing SET plaintext = (SELECT plaintext FROM postern_outgoing WHERE account = %d AND id = 'A')",
-			find,
+			opened,
 		},
 		"inbox as outbox": {
 			"UPDATE postern_outgoing SET plaintext = (SELECT plaintext FROM postern_received WHERE account = %d)",
-			find,
+			opened,
 		},
 		"received under another hash": {
 			"UPDATE postern_received SET hash = x'" + fmt.Sprintf("%064x", 7) + "' WHERE account = %d",
-			func(store *database.AccountStore) error {
-				_, _, err := store.FindReceived(ctx, [32]byte{31: 7})
-				return err
+			func(store *database.AccountStore) (bool, error) {
+				_, found, err := store.FindReceived(ctx, [32]byte{31: 7})
+				return found, err
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := openSQLite(t, "")
-			db := upgraded(t, raw)
+			var log bytes.Buffer
+			db := database.New(raw, testKey, zerolog.New(&log))
+			check(t, db.Upgrade(ctx))
 			victim := enlistment()
 			check(t, db.Enlistments().Create(ctx, victim))
 			store := db.AccountStore(victim.Account)
@@ -67,8 +88,11 @@ func TestSealedRowsCannotBeSwapped(t *testing.T) {
 			fill(t, newAccount(t, db))
 			_, err = raw.Exec(ctx, fmt.Sprintf(test.attack, victim.Account))
 			check(t, err)
-			if err = test.read(store); !errors.Is(err, database.ErrSealBroken) {
-				t.Errorf("got %v", err)
+			if opened, err := test.opened(store); opened || err != nil {
+				t.Errorf("opened: %t, error %v", opened, err)
+			}
+			if told := fmt.Sprintf(`"account":%d`, victim.Account); !strings.Contains(log.String(), told) || !strings.Contains(log.String(), "is damaged") {
+				t.Errorf("the log does not tell: %s", log.String())
 			}
 		})
 	}

@@ -45,9 +45,13 @@ func (o *outbox) work() {
 // sent now. more is false if there is nothing left to look at, in which case the sender counts as ended.
 func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, more bool) {
 	var heldBack []Outgoing
+	var damaged []*tracked
 	defer func() {
 		for _, message := range heldBack {
 			o.tellHeldBack(&message)
+		}
+		for _, message := range damaged {
+			o.finish(message, ErrDamaged)
 		}
 	}()
 	o.mu.Lock()
@@ -65,6 +69,10 @@ func (o *outbox) take(pending []Outgoing, setBacks uint64) (batch []Outgoing, mo
 	for _, message := range pending {
 		switch {
 		case o.tracked[message.ID] != nil:
+		case message.Damaged:
+			lost := track(&message)
+			o.trackLocked(lost) // it is being settled
+			damaged = append(damaged, lost)
 		case o.isHeld(message.Chat, message.Seq):
 			if o.holds[message.Chat].mustTell(&message) {
 				heldBack = append(heldBack, message)

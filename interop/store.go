@@ -10,6 +10,9 @@ import (
 
 // Store keeps the state of one account. Implementations encrypt every secret and every plain text before it reaches
 // the disk, and are safe for concurrent use. All byte slices and structs passed in or out are owned by the receiver.
+//
+// What was damaged on the disk counts as missing, which the implementation tells in its log; of the outbox see
+// Outgoing.Damaged. So one damaged value costs a message or a session, which contacts' clients mend, and not the account.
 type Store interface {
 	// Atomically runs fn in one transaction: everything that fn does with the context it is given is durable when
 	// Atomically returns nil, and undone otherwise. Calls may nest; only the outermost commits.
@@ -87,7 +90,8 @@ type PreKeyStore interface {
 
 	// AddSignedPreKey replaces a key with the same id.
 	AddSignedPreKey(ctx context.Context, key SignedPreKey) error
-	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest, which is the one with the highest id.
+	// LoadSignedPreKey returns nil if there is no such key. id 0 means the newest, which is the one with the highest id of those
+	// that are not damaged.
 	LoadSignedPreKey(ctx context.Context, id uint32) (*SignedPreKey, error)
 	// RemoveSignedPreKeys removes those that were followed by another one created before the time, so never the newest.
 	RemoveSignedPreKeys(ctx context.Context, before time.Time) error
@@ -113,6 +117,8 @@ type Outgoing struct {
 	Chat types.JID // without a device
 	// Plaintext is the serialized waE2E.Message, without padding. Nil once the message failed.
 	Plaintext []byte
+	// Damaged: there should be a Plaintext, and it cannot be read any more.
+	Damaged bool
 	// Draft: Plaintext is not a message yet but what the caller makes one from before it can be sent.
 	Draft bool
 	// Ref is the caller's reference for this message (the Matrix event ID); the client only carries it.

@@ -182,6 +182,10 @@ func (c *Client) sendDelivered(ctx context.Context, jid types.JID, messages []ty
 }
 
 func (c *Client) deliverKeptMessage(ctx context.Context, contact *puppet.Contact, id string, data []byte) error {
+	if data == nil { // damaged
+		info := interop.MessageInfo{ID: id, Chat: contact.JID, Sender: contact.JID, Timestamp: time.Now(), Offline: true}
+		return c.handleUndecryptable(ctx, &interop.Undecryptable{MessageInfo: info})
+	}
 	form, message, err := parseKept(data)
 	if err != nil {
 		return c.undeliverable(ctx, id, err)
