@@ -45,6 +45,16 @@ func (c *connection) handleAck(node *waBinary.Node) {
 	o.mu.Unlock()
 }
 
+// errRequestRefused: the gatekeeper gives neither devices nor keys of one contact, but refuses to be asked.
+var errRequestRefused = errors.New("the gatekeeper refuses to be asked for the contact")
+
+// isOurs tells whether the gatekeeper refused something because of what it was, so that it will again. 5xx and what is unknown are the
+// gatekeeper's own trouble, and so are 408 and 429: it takes too long, or has too much to do.
+func isOurs(reason error) bool {
+	var refusal *StanzaError
+	return errors.As(reason, &refusal) && refusal.Code >= 400 && refusal.Code < 500 && refusal.Code != 408 && refusal.Code != 429
+}
+
 // untrack takes a message off the wire; it stays tracked until it is settled. It returns nil if the message was not
 // written to this connection.
 func (o *outbox) untrack(id types.MessageID, from *connection) *tracked {
@@ -63,6 +73,8 @@ func (o *outbox) untrack(id types.MessageID, from *connection) *tracked {
 func verdict(reason error) (final error, permanent bool) {
 	var refusal *StanzaError
 	switch {
+	case errors.Is(reason, errRequestRefused):
+		return reason, false
 	case errors.Is(reason, errNoDevices):
 		return fmt.Errorf("%w: %w", ErrUnknownContact, reason), false
 	case errors.Is(reason, ErrNoKeys):
@@ -79,8 +91,8 @@ func verdict(reason error) (final error, permanent bool) {
 		return fmt.Errorf("%w: %w", ErrTooLarge, refusal), true
 	case refusal.Code == ackStaleDevices:
 		return refusal, false
-	default: // 4xx are ours, among them ackMalformed; 5xx and what is unknown are the gatekeeper's and may pass
-		return refusal, refusal.Code >= 400 && refusal.Code < 500
+	default: // among them ackMalformed
+		return refusal, isOurs(refusal)
 	}
 }
 
@@ -88,8 +100,8 @@ func verdict(reason error) (final error, permanent bool) {
 // block what comes after it. Others are troubles of the gatekeeper's, which may take as long as they take.
 func isOfMessage(reason error) bool {
 	var refusal *StanzaError
-	if errors.As(reason, &refusal) {
+	if errors.As(reason, &refusal) && !errors.Is(reason, errRequestRefused) {
 		return refusal.Code == ackStaleDevices
 	}
-	return errors.Is(reason, errNoDevices) || errors.Is(reason, ErrNoKeys)
+	return errors.Is(reason, errRequestRefused) || errors.Is(reason, errNoDevices) || errors.Is(reason, ErrNoKeys)
 }

@@ -127,9 +127,8 @@ func (c *connection) settleRetry(node *waBinary.Node) bool {
 
 // isFinalForRetry tells whether the reason that a retry receipt was not answered for will stay.
 func isFinalForRetry(reason error) bool {
-	var refusal *StanzaError
-	if errors.As(reason, &refusal) {
-		return refusal.Code >= 400 && refusal.Code < 500
+	if isOurs(reason) {
+		return true
 	}
 	for _, final := range []error{errRetryUnknown, errRetrySilent, errRetryLimit, errBadBundle, ErrNoKeys, wire.ErrMalformed, wire.ErrEncode, wire.ErrTooLarge} {
 		if errors.Is(reason, final) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -92,7 +93,7 @@ func (o *outbox) send(connection *connection, setBacks uint64, batch []Outgoing)
 	chats := distinctChats(batch)
 	devices, problems, err := connection.devicesOf(o.run.ctx, chats)
 	if err != nil {
-		o.postpone(batch, err)
+		o.requestFailed(connection, setBacks, batch, err)
 		return
 	}
 	var ready []Outgoing
@@ -113,7 +114,7 @@ func (o *outbox) send(connection *connection, setBacks uint64, batch []Outgoing)
 		o.pauseSending()
 		return
 	} else if err != nil {
-		o.postpone(ready, err)
+		o.requestFailed(connection, setBacks, ready, err)
 		return
 	}
 	for device, reason := range result.refused {
@@ -230,6 +231,24 @@ func (o *outbox) trackLocked(message *tracked) {
 		o.tracked = make(map[types.MessageID]*tracked)
 	}
 	o.tracked[message.id] = message
+}
+
+// requestFailed handles messages for whose contacts the gatekeeper did not give devices or keys. If it refuses the whole request, that
+// may be because of one of the contacts: they are asked for one by one then, and of one alone it is about their messages.
+func (o *outbox) requestFailed(connection *connection, setBacks uint64, messages []Outgoing, reason error) {
+	chats := distinctChats(messages)
+	switch {
+	case !isOurs(reason):
+		o.postpone(messages, reason)
+	case len(chats) == 1:
+		for _, message := range messages {
+			o.refused(message, fmt.Errorf("%w: %w", errRequestRefused, reason))
+		}
+	default:
+		for _, chat := range chats {
+			o.send(connection, setBacks, slices.DeleteFunc(slices.Clone(messages), func(m Outgoing) bool { return m.Chat != chat }))
+		}
+	}
 }
 
 // postpone makes the chats of messages wait because the gatekeeper did not answer or the connection ended.
