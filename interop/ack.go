@@ -66,7 +66,46 @@ func (o *outbox) untrack(id types.MessageID, from *connection) *tracked {
 	}
 	message.connection = nil
 	o.unacked--
+	if message.written.After(o.newestAcked) {
+		o.newestAcked = message.written
+	}
 	return message
+}
+
+// checkAcks looks for messages whose acks should have come, and tells whether the connection is to be given up. That is so for
+// the first time of each message: it may be the connection. After that only its chat waits, as after a refusal for now.
+func (o *outbox) checkAcks(on *connection) (suspect bool) {
+	now := o.run.client.options.Clock.Now()
+	o.mu.Lock()
+	var overdue []*tracked
+	for _, message := range o.tracked {
+		if message.connection != on || now.Sub(message.written) <= ackDeadline {
+			continue
+		}
+		overdue = append(overdue, message)
+		if tries := o.holdOf(message.chat).tries; tries[message.id] == 0 {
+			tries[message.id], suspect = 1, true
+		}
+	}
+	if suspect || len(overdue) == 0 {
+		o.mu.Unlock()
+		return suspect
+	}
+	newest := o.newestAcked
+	for _, message := range overdue {
+		message.connection = nil
+		o.unacked--
+	}
+	o.mu.Unlock()
+	for _, message := range overdue {
+		if message.written.After(newest) {
+			o.refuse(message, errAckOverdue)
+		} else {
+			o.refuse(message, ErrUnconfirmed)
+		}
+	}
+	o.wake() // there is room for others
+	return false
 }
 
 // verdict tells whether a reason that a message was refused for is final, and what the sender of it is told if so.
@@ -103,5 +142,5 @@ func isOfMessage(reason error) bool {
 	if errors.As(reason, &refusal) && !errors.Is(reason, errRequestRefused) {
 		return refusal.Code == ackStaleDevices
 	}
-	return errors.Is(reason, errRequestRefused) || errors.Is(reason, errNoDevices) || errors.Is(reason, ErrNoKeys)
+	return errors.Is(reason, errRequestRefused) || errors.Is(reason, ErrUnconfirmed) || errors.Is(reason, errNoDevices) || errors.Is(reason, ErrNoKeys)
 }

@@ -29,6 +29,8 @@ var (
 	ErrNoKeys = errors.New("no device of the contact can be encrypted for")
 	// ErrNotConnected: the request needs the chat channel, which is down.
 	ErrNotConnected = errors.New("chat channel is not connected")
+	// ErrUnconfirmed: the gatekeeper did not say that it took a message, again and again, though it took later ones. It may have.
+	ErrUnconfirmed = errors.New("the gatekeeper does not confirm the message")
 	// ErrDamaged: the store cannot read the message any more.
 	ErrDamaged = errors.New("message was damaged in the store before it could be sent")
 	// ErrTooLarge: a message or stanza is over the protocol's limit.

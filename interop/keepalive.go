@@ -59,7 +59,7 @@ func (c *connection) scheduleLook(pause time.Duration) {
 func (c *connection) look() {
 	now := c.run.client.options.Clock.Now()
 	lastInbound := time.Unix(0, c.lastInbound.Load())
-	overdue := c.run.outbox.oldestUnacked(c)
+	overdue := c.run.outbox.checkAcks(c)
 
 	c.mu.Lock()
 	if c.cause != nil {
@@ -76,7 +76,7 @@ func (c *connection) look() {
 	switch pinged := c.keepalive.pingedAt; {
 	case !pinged.IsZero() && lastInbound.Before(pinged):
 		problem = errSilent
-	case !overdue.IsZero() && now.Sub(overdue) > ackDeadline:
+	case overdue:
 		problem = errAckOverdue
 	case now.Sub(lastInbound) >= keepaliveMin:
 		ping = true

@@ -55,3 +55,70 @@ func TestAcksThatDoNotCome(t *testing.T) {
 	l.ack(node, 0)
 	s.wantResult("A", nil)
 }
+
+// TestAMessageThatIsNeverAcknowledged: the gatekeeper takes others. It costs one connection, and then only its own chat waits.
+func TestAMessageThatIsNeverAcknowledged(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	p.answerAlso(answers(newContact(t, bobJID, 1), newContact(t, carolJID, 1)))
+	s.Start()
+	l := p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	s.send(bobJID, "A")
+	l.next("message")
+	clock.advance(31 * time.Second)
+	l.waitClosed()
+	down := waitFor[*interop.Disconnected](s.events)
+	clock.waitArmed(t, down.RetryIn, down.RetryIn)
+	clock.advance(down.RetryIn)
+	l = p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	for _, other := range []string{"B", "C", "D", "E"} {
+		if node := l.next("message"); node.Attrs["id"] != "A" {
+			t.Fatalf("got %v", node.Attrs["id"])
+		}
+		s.send(carolJID, other)
+		l.ack(l.next("message"), 0)
+		s.wantResult(other, nil)
+		clock.advance(31 * time.Second)
+		clock.waitArmed(t, time.Millisecond, time.Millisecond) // the pause of the chat
+		clock.waitArmed(t, 10*time.Second, 10*time.Second)     // the channel is looked after as before
+		l.sync()
+		clock.advance(time.Millisecond)
+	}
+	s.wantResult("A", interop.ErrUnconfirmed)
+	s.send(bobJID, "F") // goes on
+	l.ack(l.next("message"), 0)
+	s.wantResult("F", nil)
+}
+
+// TestAGatekeeperThatAcknowledgesNothingFailsNoMessage: then it is not the message's fault.
+func TestAGatekeeperThatAcknowledgesNothingFailsNoMessage(t *testing.T) {
+	clock := newFakeClock()
+	p := newPeer(t)
+	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
+	p.answerAlso(answers(newContact(t, bobJID, 1)))
+	s.Start()
+	l := p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	s.send(bobJID, "A")
+	l.next("message")
+	clock.advance(31 * time.Second)
+	l.waitClosed()
+	down := waitFor[*interop.Disconnected](s.events)
+	clock.waitArmed(t, down.RetryIn, down.RetryIn)
+	clock.advance(down.RetryIn)
+	l = p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	for range 6 {
+		l.next("message")
+		clock.advance(31 * time.Second)
+		clock.waitArmed(t, time.Millisecond, time.Millisecond)
+		clock.waitArmed(t, 10*time.Second, 10*time.Second)
+		l.sync()
+		clock.advance(time.Millisecond)
+	}
+	l.ack(l.next("message"), 0)
+	s.wantResult("A", nil)
+}

@@ -42,6 +42,8 @@ type outbox struct {
 	tracked map[types.MessageID]*tracked
 	// unacked is how many of them are on the wire.
 	unacked int
+	// newestAcked is when the last of those was written that were acknowledged.
+	newestAcked time.Time
 	// holds are the chats that have to wait, or that did not succeed since they had to.
 	holds map[types.JID]*hold
 	// asked are the held contacts that asked for a message again.
@@ -170,18 +172,6 @@ func (o *outbox) recipients(id types.MessageID) (devices []uint16, ok bool) {
 		return nil, false
 	}
 	return message.devices, true
-}
-
-// oldestUnacked returns when the message was written that waits for its ack the longest, zero if none does.
-func (o *outbox) oldestUnacked(on *connection) (oldest time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, message := range o.tracked {
-		if message.connection == on && (oldest.IsZero() || message.written.Before(oldest)) {
-			oldest = message.written
-		}
-	}
-	return oldest
 }
 
 // pauseSending stops the sender for a while, because of the store.

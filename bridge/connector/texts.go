@@ -75,6 +75,8 @@ func textSendFailed(gatekeeper string, err error) string {
 		return fmt.Sprintf("The recipient does not accept third-party chats. They can turn them on in %s's settings; then send it again.", gatekeeper)
 	case errors.Is(err, interop.ErrUnknownContact):
 		return fmt.Sprintf("%s no longer knows the recipient. Please check the phone number.", gatekeeper)
+	case errors.Is(err, interop.ErrUnconfirmed):
+		return fmt.Sprintf("%s does not confirm that it took it, though it takes others. It may have arrived: please ask the recipient before you send it again.", gatekeeper)
 	case errors.Is(err, interop.ErrDamaged):
 		return "It was damaged in the bridge's database before it could be sent. Please send it again, and tell the administrator of the bridge."
 	case errors.Is(err, interop.ErrTooLarge):
