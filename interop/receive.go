@@ -15,8 +15,12 @@ const (
 	maxPushName  = 256
 )
 
-// errWithheld: the gatekeeper delivered a message without its content.
-var errWithheld = errors.New("message came without content")
+var (
+	// errWithheld: the gatekeeper delivered a message without its content.
+	errWithheld = errors.New("message came without content")
+	// errUnknownCipher: asking for it again would give the same.
+	errUnknownCipher = errors.New("message is encrypted in an unknown way")
+)
 
 // inbound is a message on its way to the handler.
 type inbound struct {
@@ -41,9 +45,12 @@ func (c *connection) handleMessage(node *waBinary.Node) {
 	}
 	encs := c.encNodes(node)
 	if len(encs) == 0 {
-		if child(node, "unavailable") != nil {
+		switch {
+		case child(node, "unavailable") != nil:
 			c.queueUndecryptable(message, errWithheld)
-		} else {
+		case child(node, "enc") != nil:
+			c.queueUndecryptable(message, errUnknownCipher)
+		default:
 			c.acknowledge(node)
 		}
 		return
@@ -77,6 +84,10 @@ func (c *connection) handleMessage(node *waBinary.Node) {
 	if len(message.parts) == 0 {
 		c.handleUndecryptable(message, failed.count, failure)
 		return
+	}
+	if failure != nil {
+		// A chat between two has one ciphertext in a message, so the other one is most likely the same for somebody else.
+		c.run.log.Warn().Err(failure).Str("message_id", message.ID).Msg("Failed to decrypt a part of a message, the rest is delivered")
 	}
 	if pending == 0 {
 		c.run.log.Debug().Str("message_id", message.ID).Msg("A message came again that was delivered before")
