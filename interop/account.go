@@ -80,7 +80,8 @@ type PreKey struct {
 type SignedPreKey struct {
 	PreKey
 	Signature [64]byte
-	Created   time.Time
+	// Created is when the gatekeeper got it, zero before that.
+	Created time.Time
 }
 
 // TokenSource issues identity tokens. The partner server implements it, in process today, over HTTP when the client

@@ -22,8 +22,7 @@ const (
 	maxPreKeysInUpload = 812
 
 	// signedPreKeyAge is when the signed prekey is renewed. signedPreKeyKept is how long an old one is kept from when the next
-	// one was made: a message of somebody who fetched it just before can wait 30 days in the mailbox, and the upload of
-	// the next one may have come to pass a week late.
+	// one was uploaded: a message of somebody who fetched it just before can wait 30 days in the mailbox.
 	signedPreKeyAge  = 7 * 24 * time.Hour
 	signedPreKeyKept = 37 * 24 * time.Hour
 )
@@ -51,8 +50,8 @@ func (r *run) ensureSignedPreKey(ctx context.Context) error {
 
 // rotateSignedPreKey makes a new signed prekey when the newest is old, and forgets those that nobody can use any more.
 //
-// The key is stored before it is uploaded. If the program ends between the two, the gatekeeper goes on handing out the
-// old key, which stays valid far longer than the week until the next renewal.
+// The key is stored before it is uploaded, without the time from which it counts: if the program ends between the two, the next login
+// uploads the same key again.
 func (c *connection) rotateSignedPreKey(ctx context.Context) error {
 	client := c.run.client
 	newest, err := client.options.Store.LoadSignedPreKey(ctx, 0)
@@ -62,20 +61,27 @@ func (c *connection) rotateSignedPreKey(ctx context.Context) error {
 		return errNoSignedKey
 	}
 	now := client.options.Clock.Now()
-	if now.Sub(newest.Created) < signedPreKeyAge {
-		return nil
-	} else if newest.ID >= maxPreKeyID {
-		return errPreKeysUsedUp
-	}
-	fresh := newSignedPreKey(client.options.Account.Keys.Identity, newest.ID+1, now)
-	if err = client.options.Store.AddSignedPreKey(ctx, fresh); err != nil {
-		return fmt.Errorf("failed to store the signed prekey: %w", err)
+	fresh := *newest
+	if !newest.Created.IsZero() {
+		if now.Sub(newest.Created).Abs() < signedPreKeyAge { // one from far in the future was made while the clock was wrong
+			return nil
+		} else if newest.ID >= maxPreKeyID {
+			return errPreKeysUsedUp
+		}
+		fresh = newSignedPreKey(client.options.Account.Keys.Identity, newest.ID+1, time.Time{})
+		if err = client.options.Store.AddSignedPreKey(ctx, fresh); err != nil {
+			return fmt.Errorf("failed to store the signed prekey: %w", err)
+		}
 	}
 	_, err = c.ask(ctx, request{namespace: "encrypt", kind: "set", content: []waBinary.Node{
 		{Tag: "rotate", Content: []waBinary.Node{signedPreKeyNode(&fresh)}},
 	}})
 	if err != nil {
 		return fmt.Errorf("failed to upload the signed prekey: %w", err)
+	}
+	fresh.Created = now
+	if err = client.options.Store.AddSignedPreKey(ctx, fresh); err != nil {
+		return fmt.Errorf("failed to note that the signed prekey is uploaded: %w", err)
 	}
 	c.run.log.Debug().Uint32("key_id", fresh.ID).Msg("Renewed the signed prekey")
 	return client.options.Store.RemoveSignedPreKeys(ctx, now.Add(-signedPreKeyKept))
