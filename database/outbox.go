@@ -30,7 +30,8 @@ const selectOutgoing = "SELECT seq, id, chat, plaintext, ref, state, devices, fa
 
 // Enqueue implements interop.Outbox with one transaction of two queries.
 func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (added bool, err error) {
-	sealed := s.sealer.Seal(message.Plaintext, outgoingPlaintext, message.ID)
+	chat := formatJID(message.Chat)
+	sealed := s.sealer.Seal(message.Plaintext, outgoingPlaintext, message.ID, chat)
 	err = s.atomically(ctx, func(ctx context.Context) error {
 		var seq int64
 		err := s.db.QueryRow(ctx,
@@ -43,7 +44,7 @@ func (s *AccountStore) Enqueue(ctx context.Context, message interop.Outgoing) (a
 			INSERT INTO postern_outgoing (account, seq, id, chat, plaintext, ref, state, created, draft)
 			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 			ON CONFLICT (account, id) DO NOTHING`,
-			s.account, seq, message.ID, formatJID(message.Chat), sealed, message.Ref, toUnix(message.Created), message.Draft)
+			s.account, seq, message.ID, chat, sealed, message.Ref, toUnix(message.Created), message.Draft)
 		if err != nil {
 			return err
 		}
@@ -75,12 +76,16 @@ func (s *AccountStore) FindOutgoing(ctx context.Context, id types.MessageID) (*i
 	return &message, nil
 }
 
-// CompleteOutgoing implements interop.Outbox with one query.
+// CompleteOutgoing implements interop.Outbox with two queries: the message is for whom the draft was for.
 func (s *AccountStore) CompleteOutgoing(ctx context.Context, id types.MessageID, plaintext []byte) error {
+	draft, err := s.FindOutgoing(ctx, id)
+	if err != nil || draft == nil || draft.Damaged {
+		return err
+	}
 	return s.exec(ctx, "complete an outgoing message", `
 		UPDATE postern_outgoing SET plaintext = $3, draft = false
 		WHERE account = $1 AND id = $2 AND state = 0 AND draft`,
-		s.account, id, s.sealer.Seal(plaintext, outgoingPlaintext, id))
+		s.account, id, s.sealer.Seal(plaintext, outgoingPlaintext, id, formatJID(draft.Chat)))
 }
 
 // SetOutgoingSent implements interop.Outbox with one query.
@@ -149,10 +154,20 @@ func (s *AccountStore) scanOutgoing(row dbutil.Scannable) (message interop.Outgo
 		return message, err
 	}
 	if sealed != nil {
-		message.Plaintext, err = s.open(sealed, outgoingPlaintext, message.ID)
+		message.Plaintext, err = s.openOutgoing(sealed, message.ID, chat)
 		if message.Damaged = errors.Is(err, sql.ErrNoRows); message.Damaged {
 			err = nil
 		}
 	}
 	return message, err
+}
+
+// openOutgoing opens a plain text, which is bound to whom it is for: whoever can write the database must not get it sent to themselves. In
+// rows of the first builds it was bound to the id alone; they are forgotten two weeks after they were sent.
+func (s *AccountStore) openOutgoing(sealed []byte, id types.MessageID, chat string) ([]byte, error) {
+	plaintext, err := s.sealer.Open(sealed, outgoingPlaintext, id, chat)
+	if err != nil {
+		plaintext, err = s.sealer.Open(sealed, outgoingPlaintext, id)
+	}
+	return plaintext, s.missingIfDamaged(err, s.account, outgoingPlaintext)
 }

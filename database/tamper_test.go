@@ -61,6 +61,10 @@ func TestSealedRowsCannotBeSwapped(t *testing.T) {
 			"UPDATE postern_outgoing SET plaintext = (SELECT plaintext FROM postern_outgoing WHERE account = %d AND id = 'A')",
 			opened,
 		},
+		"message to somebody else": {
+			"UPDATE postern_outgoing SET chat = 's.whatsapp.net/0/0/0/49666' WHERE account = %d",
+			opened,
+		},
 		"inbox as outbox": {
 			"UPDATE postern_outgoing SET plaintext = (SELECT plaintext FROM postern_received WHERE account = %d)",
 			opened,
