@@ -26,6 +26,7 @@ var (
 	ParsePowerLevel   = parsePowerLevel
 	IdentityNoticeID  = identityNoticeID
 	ErrHandling       = errHandling
+	CutWord           = cutWord
 )
 
 // Kinds of failures.

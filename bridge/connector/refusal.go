@@ -2,6 +2,7 @@ package connector
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2/commands"
@@ -38,7 +39,7 @@ func answer(ce *commands.Event, text string, err error) {
 func cutWord(word string) string {
 	const most = 64
 	if len(word) > most {
-		return word[:most] + "…"
+		return strings.ToValidUTF8(word[:most], "") + "…" // without half letters
 	}
 	return word
 }
