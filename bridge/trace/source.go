@@ -85,11 +85,16 @@ type packed struct {
 func (p *packed) Close() error { return errors.Join(p.Reader.Close(), p.file.Close()) }
 
 // Spool makes a source of what can be read only once. It is kept in a file without a name, which takes as much room on the disk as the
-// input has, until end is called. It takes 4 GiB.
-func Spool(input io.Reader) (source Source, end func() error, err error) {
-	file, err := os.CreateTemp("", "postern-trace-*") // mode 0600
+// input has, until end is called. It takes 4 GiB. The file is in the system's folder for temporary files or, where nothing can be written
+// there, such as in a container, in the folder other.
+func Spool(input io.Reader, other string) (source Source, end func() error, err error) {
+	const name = "postern-trace-*"
+	file, err := os.CreateTemp("", name) // mode 0600
 	if err != nil {
-		return Source{}, nil, fmt.Errorf("failed to make a file for the log: %w", err)
+		var otherErr error
+		if file, otherErr = os.CreateTemp(other, name); otherErr != nil {
+			return Source{}, nil, fmt.Errorf("failed to make a file for the log: %w", errors.Join(err, otherErr))
+		}
 	}
 	if err = os.Remove(file.Name()); err == nil {
 		var size int64

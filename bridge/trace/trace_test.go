@@ -177,12 +177,30 @@ func TestRotatedFilesAreReadInTheirOrder(t *testing.T) {
 func TestStandardInputIsReadMoreThanOnce(t *testing.T) {
 	var log bytes.Buffer
 	way(formats()["json"](&log))
-	source, end, err := trace.Spool(&log)
+	source, end, err := trace.Spool(&log, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	story, err := trace.Follow("3EB0A", nil, []trace.Source{source})
 	if err = errors.Join(err, end()); err != nil || len(story.Lines) != 4 {
 		t.Errorf("%d lines, %v", len(story.Lines), err)
+	}
+}
+
+func TestStandardInputIsReadWhereOnlyTheBridgesFolderCanBeWritten(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", missing)
+	var log bytes.Buffer
+	way(formats()["json"](&log))
+	source, end, err := trace.Spool(&log, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	story, err := trace.Follow("3EB0A", nil, []trace.Source{source})
+	if err = errors.Join(err, end()); err != nil || len(story.Lines) != 4 {
+		t.Errorf("%d lines, %v", len(story.Lines), err)
+	}
+	if _, _, err = trace.Spool(&log, missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no folder: %v", err)
 	}
 }

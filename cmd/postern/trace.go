@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -33,14 +34,22 @@ func newTrace() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return traceMessage(command.Context(), cfg, args[0], args[1:], command.InOrStdin(), command.OutOrStdout())
+			logs := logArgs{names: args[1:], input: command.InOrStdin(), folder: filepath.Dir(path)}
+			return traceMessage(command.Context(), cfg, args[0], logs, command.OutOrStdout())
 		},
 	}
 	command.Flags().StringVarP(&path, "config", "c", configName, "the config file")
 	return command
 }
 
-func traceMessage(ctx context.Context, cfg *config.Config, id string, logs []string, input io.Reader, out io.Writer) error {
+// logArgs is where the command line says that the log is.
+type logArgs struct {
+	names  []string
+	input  io.Reader // what - is
+	folder string    // of the bridge: a place for input
+}
+
+func traceMessage(ctx context.Context, cfg *config.Config, id string, logs logArgs, out io.Writer) error {
 	if err := trace.CheckID(id); err != nil {
 		return err
 	}
@@ -49,7 +58,7 @@ func traceMessage(ctx context.Context, cfg *config.Config, id string, logs []str
 	if report.stored, report.storedErr = bridge.TraceStored(ctx, cfg, id); report.stored != nil {
 		more = report.stored.IDs()
 	}
-	sources, end, err := logSources(cfg, logs, input)
+	sources, end, err := logs.sources(cfg)
 	if err == nil {
 		report.story, err = trace.Follow(id, more, sources)
 		err = errors.Join(err, end())
@@ -61,25 +70,25 @@ func traceMessage(ctx context.Context, cfg *config.Config, id string, logs []str
 	return report.write(out)
 }
 
-// logSources opens what was named, or the log of the config. The caller calls end.
-func logSources(cfg *config.Config, names []string, input io.Reader) (sources []trace.Source, end func() error, err error) {
+// sources opens what was named, or the log of the config. The caller calls end.
+func (l logArgs) sources(cfg *config.Config) (sources []trace.Source, end func() error, err error) {
 	end = func() error { return nil }
-	if len(names) == 0 {
+	if len(l.names) == 0 {
 		if cfg.Logging.File == "" {
 			return nil, end, errNoLog
 		}
 		sources, err = trace.Files(cfg.Logging.File)
 		return sources, end, err
 	}
-	for _, name := range names {
+	for _, name := range l.names {
 		if name != "-" {
 			sources = append(sources, trace.File(name))
 			continue
 		}
-		if len(names) > 1 {
+		if len(l.names) > 1 {
 			return nil, end, fmt.Errorf("standard input and files at once: %w", errTwoLogs)
 		}
-		source, end, err := trace.Spool(input)
+		source, end, err := trace.Spool(l.input, l.folder)
 		return []trace.Source{source}, end, err
 	}
 	return sources, end, nil
