@@ -15,6 +15,10 @@ import (
 	"postern/testbed/homeserver"
 )
 
+// BinaryVariable is the environment variable with the path of a bridge that is tested instead of one built from the sources: that of a
+// package, or a script that runs one for another processor in an emulator.
+const BinaryVariable = "POSTERN_BINARY"
+
 const (
 	// rootModule is the first line of the go.mod in the repository's root.
 	rootModule = "module postern\n"
@@ -72,13 +76,28 @@ func NewBuilder(race bool) (*Builder, error) {
 // BuildDir is the folder for everything that is made.
 func (b *Builder) BuildDir() string { return filepath.Join(b.root, "build") }
 
-// Postern builds the bridge from the sources as they are at the first call.
+// Postern builds the bridge from the sources as they are at the first call, unless [BinaryVariable] names one.
 func (b *Builder) Postern(ctx context.Context) (string, error) {
+	if binary := os.Getenv(BinaryVariable); binary != "" {
+		return given(binary)
+	}
 	name, flags := "postern", []string{"-tags", goTags}
 	if b.race {
 		name, flags = "postern-race", append(flags, "-race")
 	}
 	return b.build(ctx, b.root, name, posternPackage, flags)
+}
+
+// given returns the absolute path of a program that was named, for it is run in other folders.
+func given(binary string) (string, error) {
+	found, err := exec.LookPath(binary)
+	if err == nil {
+		found, err = filepath.Abs(found)
+	}
+	if err != nil {
+		return "", fmt.Errorf("failed to find the program of %s: %w", BinaryVariable, err)
+	}
+	return found, nil
 }
 
 // Dendrite builds the homeserver from the version that the testbed's go.mod names. The first time takes about a
