@@ -6,7 +6,8 @@
 #
 #     docker build -t postern:full --target full .
 #
-# Both run as a user without rights, keep everything in /data, and need no other folder they can write to.
+# Both run as a user without rights, keep everything in /data, and need no other folder they can write to. BuildKit is needed: engines
+# before 23 use it with DOCKER_BUILDKIT=1.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 ARG BUILDARCH TARGETARCH
@@ -16,10 +17,12 @@ RUN if [ "$TARGETARCH" != "$BUILDARCH" ]; then \
     fi
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN go mod download
+# What was fetched and compiled is kept, so that an update compiles only what changed.
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG VERSION=development
-RUN case "$TARGETARCH" in \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    case "$TARGETARCH" in \
         "$BUILDARCH") ;; \
         arm64) export CC=aarch64-linux-gnu-gcc ;; \
         amd64) export CC=x86_64-linux-gnu-gcc ;; \
