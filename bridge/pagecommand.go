@@ -27,7 +27,7 @@ func (d *Daemon) sendPageLink(ce *commands.Event) {
 	}
 	room, err := d.matrix.ChatAlone(ce.Ctx, ce.User.MXID)
 	if errors.Is(err, homeserver.ErrNotEncrypted) || errors.Is(err, homeserver.ErrNotAlone) {
-		ce.Reply("%s", textNoPlaceForLink)
+		ce.Reply("%s", textNoPlaceForLink(d.cfg.CommandPrefix))
 		return
 	} else if err == nil {
 		err = d.matrix.SendToUser(ce.Ctx, ce.User.MXID, &event.MessageEventContent{
@@ -44,8 +44,10 @@ func (d *Daemon) sendPageLink(ce *commands.Event) {
 	}
 }
 
-const textNoPlaceForLink = "A link to the admin page goes only into an encrypted chat in which there is nobody but you and me, and your chat with me is not " +
-	"one. Begin a new encrypted chat with me, write `set-management-room` there, and then `admin-page`."
+func textNoPlaceForLink(prefix string) string {
+	return fmt.Sprintf("A link to the admin page goes only into an encrypted chat in which there is nobody but you and me, and your chat with me is "+
+		"not one. Begin a new encrypted chat with me, write `%s set-management-room` there, and then `admin-page`.", prefix)
+}
 
 func textPageLink(link string) string {
 	return fmt.Sprintf("%s\n\nThis link logs you in to the admin page. It works once, within five minutes, and only the newest one does. "+
