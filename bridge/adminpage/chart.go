@@ -59,6 +59,9 @@ func draw(chart, coarse Chart) drawing {
 	}
 	top = round(top)
 	for _, share := range []float64{0, .5, 1} {
+		if chart.Unit == "" && top*share != math.Trunc(top*share) {
+			continue // what is counted has no halves
+		}
 		d.Levels = append(d.Levels, label{X: plotLeft - 6, Y: int(height(share)), Text: withUnit(top*share, chart.Unit)})
 	}
 	if count := len(chart.Times); count > 0 {

@@ -87,7 +87,8 @@ func (b *fakeBridge) Charts(points int) []adminpage.Chart {
 		chart.Lines[0].Values = append(chart.Lines[0].Values, value)
 		chart.Lines[1].Values = append(chart.Lines[1].Values, math.NaN())
 	}
-	return []adminpage.Chart{chart, {ID: "none", Title: "None", Lines: []adminpage.Line{{Name: "nothing"}}}}
+	count := adminpage.Chart{ID: "users", Title: "Users", Times: []time.Time{start}, Lines: []adminpage.Line{{Name: "users", Values: []float64{1}}}}
+	return []adminpage.Chart{chart, count, {ID: "none", Title: "None", Lines: []adminpage.Line{{Name: "nothing"}}}}
 }
 
 func (b *fakeBridge) Users(_ context.Context, actor, search string, offset, limit int) ([]adminpage.Enlistment, error) {

@@ -43,14 +43,20 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.bridge.LoggedIn(r.Context(), actor)
+	p.endSession(r) // the browser forgets it
 	http.SetCookie(w, p.cookie(p.logins.newSession(actor), int(sessionLife.Seconds())))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (p *Page) logout(w http.ResponseWriter, r *http.Request, _ grant) {
+	p.endSession(r)
+	http.SetCookie(w, p.cookie("", -1))
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// endSession ends the browser's session, if it has one.
+func (p *Page) endSession(r *http.Request) {
 	if cookie, err := r.Cookie(p.cookieName()); err == nil {
 		p.logins.endSession(cookie.Value)
 	}
-	http.SetCookie(w, p.cookie("", -1))
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

@@ -1,6 +1,7 @@
 package adminpage_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,6 +82,40 @@ func TestASessionEnds(t *testing.T) {
 	s.now = s.now.Add(time.Second)
 	if got := other.get("/"); got.status != http.StatusSeeOther {
 		t.Errorf("after twelve hours: status %d", got.status)
+	}
+}
+
+// TestABrowserHasOneSession: who logs in again, perhaps as somebody else, leaves none behind that still works.
+func TestABrowserHasOneSession(t *testing.T) {
+	s := newSite(t)
+	v := s.visitor()
+	before := v.useLink(s.page.NewLink(root)).header.Get("Set-Cookie")
+	if got := v.useLink(s.page.NewLink("@other:example.org")); got.status != http.StatusSeeOther {
+		t.Fatalf("status %d", got.status)
+	}
+	if got := v.get("/"); !strings.Contains(got.body, "@other:example.org") || strings.Contains(got.body, root) {
+		t.Errorf("status %d: %s", got.status, got.body)
+	}
+	request, err := http.NewRequest(http.MethodGet, s.url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Cookie", strings.Split(before, ";")[0])
+	if got := s.visitor().do(request); got.status != http.StatusSeeOther || got.header.Get("Location") != "/login" {
+		t.Errorf("the session before goes on: status %d", got.status)
+	}
+}
+
+// TestEachAdminActsInTheirOwnName: a link is one admin's, and what is done with it is noted as theirs.
+func TestEachAdminActsInTheirOwnName(t *testing.T) {
+	s := newSite(t)
+	for _, admin := range []string{root, "@other:example.org"} {
+		v := s.visitor()
+		v.useLink(s.page.NewLink(admin))
+		v.post("/user/suspend", url.Values{"csrf": {v.csrf()}, "user": {"@alice:example.org"}, "reason": {"by " + admin}})
+		if want := fmt.Sprintf("suspend %s @alice:example.org %q", admin, "by "+admin); !strings.Contains(s.bridge.notes(), want) {
+			t.Errorf("%q is missing in %s", want, s.bridge.notes())
+		}
 	}
 }
 

@@ -219,10 +219,13 @@ func TestChartsAreTablesToo(t *testing.T) {
 		}
 	}
 	// Where a value is missing the line has a gap.
-	if lines := strings.Count(body, `class="line line-0"/></svg>`); lines != 2 { // of the two legends
+	if lines := strings.Count(body, `class="line line-0"/></svg>`); lines != 3 { // of the legends
 		t.Errorf("%d legends", lines)
 	}
-	if pieces := strings.Count(body, "<polyline"); pieces != 2 {
-		t.Errorf("the line has %d pieces", pieces)
+	if pieces := strings.Count(body, "<polyline"); pieces != 3 {
+		t.Errorf("the lines have %d pieces instead of two and one", pieces)
+	}
+	if !strings.Contains(body, ">2.5 s</text>") || strings.Contains(body, ">0.5</text>") {
+		t.Error("the scale has no half of a second, or half a user")
 	}
 }

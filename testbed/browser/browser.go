@@ -60,6 +60,8 @@ type View struct {
 	Dark  bool
 	// Still is for people who do not want things to move.
 	Still bool
+	// NoScript is for those who have JavaScript switched off. Use [Tab.Follow] and [Tab.Go] then: what waits for changes needs it.
+	NoScript bool
 }
 
 // Open loads a page in a tab of its own, with cookies and connections of its own.

@@ -17,6 +17,9 @@ import (
 // explainTimeout bounds looking at a page in which something failed.
 const explainTimeout = 5 * time.Second
 
+// refusedForm is in the complaint about status 422, with which a page answers a form that is filled in wrong: no mistake of the page.
+const refusedForm = "status of 422"
+
 // Tab shows a page. Selectors are those of CSS and mean the first match that there is.
 type Tab struct {
 	ctx    context.Context
@@ -48,6 +51,9 @@ func (t *Tab) prepare(view View) error {
 	if _, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
 		return err
 	}
+	if _, err := chromedp.Call(t.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: view.NoScript}); err != nil {
+		return err
+	}
 	_, err := chromedp.Call(t.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
 	}})
@@ -75,7 +81,7 @@ func (t *Tab) watch() error {
 		case *runtime.EventExceptionThrown:
 			t.problems = append(t.problems, event.ExceptionDetails.Text)
 		case *log.EventEntryAdded:
-			if event.Entry.Level == "error" {
+			if event.Entry.Level == "error" && !strings.Contains(event.Entry.Text, refusedForm) {
 				t.problems = append(t.problems, event.Entry.Text)
 			}
 		}
@@ -108,6 +114,15 @@ func (t *Tab) explain(what string, err error) error {
 // Click clicks on an element as soon as it can be seen.
 func (t *Tab) Click(ctx context.Context, selector string) error {
 	return t.do(ctx, "click on "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// Follow clicks on what leads to another page, and waits until that is loaded.
+func (t *Tab) Follow(ctx context.Context, selector string) error {
+	err := t.run(ctx, func(ctx context.Context) error {
+		_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+		return err
+	})
+	return t.explain("follow "+selector, err)
 }
 
 // Type types a text into a field, key by key. A newline is the Enter key.

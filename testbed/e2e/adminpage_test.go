@@ -43,11 +43,16 @@ func (u *bridgeUser) opensAdminPage(t *testing.T, ctx context.Context, s *stack.
 func presses(t *testing.T, ctx context.Context, s *stack.Stack, link string, view browser.View) *pageAdmin {
 	t.Helper()
 	p := &pageAdmin{Tab: inBrowser(t, ctx, link, view), url: s.Bridge.AdminURL()}
-	if err := p.Click(ctx, ".primary"); err != nil {
-		t.Fatal(err)
-	}
+	p.follows(t, ctx, ".primary")
 	p.sees(t, ctx, "h1", "Overview")
 	return p
+}
+
+func (p *pageAdmin) follows(t *testing.T, ctx context.Context, selector string) {
+	t.Helper()
+	if err := p.Follow(ctx, selector); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *pageAdmin) sees(t *testing.T, ctx context.Context, selector, words string) {
@@ -206,6 +211,7 @@ func (p *pageAdmin) examines(t *testing.T, ctx context.Context) {
 	p.keys(t, ctx, kb.Enter)
 	p.sees(t, ctx, "#findings", "homeserver.")
 	p.sees(t, ctx, "#findings", "The config is valid")
+	p.sees(t, ctx, "#news", "Examined at") // which screen readers say
 }
 
 // pictures takes a screenshot, for people to look at.
@@ -232,4 +238,9 @@ func TestTheAdminPageIsReachedWhileTheHomeserverIsAway(t *testing.T) {
 	page.sees(t, ctx, "#health", "homeserver does not answer")
 	page.goes(t, ctx, "/users")
 	page.sees(t, ctx, "table", "@alice")
+	page.goes(t, ctx, "/")
+	if err := s.Homeserver.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	page.sees(t, ctx, "#news", "The bridge is ready")
 }

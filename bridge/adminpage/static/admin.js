@@ -1,5 +1,6 @@
 // Keeps parts of a page up to date: asks for the same page again and takes over what is marked with data-live. What has the focus
-// stays, and so do tables that were opened. It can be turned off on the page.
+// stays, and so do tables that were opened. Of what is marked with data-news, changes are told to screen readers. It can be turned off
+// on the page.
 "use strict";
 
 const every = 15000, soon = 1500;
@@ -23,8 +24,15 @@ async function refresh() {
       const same = next.querySelector(`[id="${opened.id}"]`);
       if (same) same.open = true;
     }
+    tell(part, next);
     part.replaceWith(document.importNode(next, true));
   }
+}
+
+// tell says what is new. A part that is replaced cannot say so itself: screen readers listen to what was there before.
+function tell(part, next) {
+  const words = (of) => of.querySelector("[data-news]")?.textContent;
+  if (words(next) && words(next) !== words(part)) document.getElementById("news").textContent = words(next);
 }
 
 // Where something is under way, the page is asked for more often.
