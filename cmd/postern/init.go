@@ -103,7 +103,10 @@ func (i *initializer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	i.say("\n%s\nThen run: postern run --config %s\n", i.found.Additions(paths[1:]), paths[0])
+	i.say("\n%s\nIf it cannot read the files there, since they are for their owner only, give it copies that it owns.\n\n"+
+		"Then start the bridge: sudo systemctl restart postern\n"+
+		"or, without the service: postern run --config %[2]s\n"+
+		"Let it be looked at: postern doctor --config %[2]s\n", i.found.Additions(paths[1:]), paths[0])
 	return nil
 }
 

@@ -60,8 +60,9 @@ func documentedSteps() []documentedStep {
 		step("install.md", "postern gatekeeper describe -c sandbox.yaml > whatsapp.yaml", ""),
 		instead("install.md", "postern gatekeeper -c sandbox.yaml", func(a *documentedAdmin) { a.runSandbox("postern gatekeeper -c sandbox.yaml") }),
 		step("install.md", `curl -d '{"phone": "+4915112345678", "name": "Bob", "third_party": true}' http://127.0.0.1:29411/accounts`, `"third_party":true`),
+		step("install.md", "curl -X POST http://127.0.0.1:29411/accounts/+4915112345678/phone", `"url":"http://127.0.0.1:`),
 		then(step("install.md", "sudo -u postern postern init --dir "+at+" --homeserver http://localhost:8008 --domain example.org "+
-			"--public-url https://postern.example.org --gatekeeper "+at+"/whatsapp.yaml --admin @you:example.org", "Then run: postern run --config "+at),
+			"--public-url https://postern.example.org --gatekeeper "+at+"/whatsapp.yaml --admin @you:example.org", "postern run --config "+at),
 			func(a *documentedAdmin) {
 				a.ports("config.yaml")
 				a.ports("registration.yaml")
