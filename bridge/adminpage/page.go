@@ -66,6 +66,7 @@ func New(options Options) *Page {
 	mux.HandleFunc("GET /doctor", p.shown(p.doctor))
 	mux.HandleFunc("POST /doctor/examine", p.changed(p.examine))
 	mux.HandleFunc("GET /audit", p.shown(p.audit))
+	mux.HandleFunc("GET /", p.shown(p.missing))
 	p.handler = guard(mux)
 	return p
 }

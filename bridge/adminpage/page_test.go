@@ -71,6 +71,16 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatLeadsToNothingLeadsBack(t *testing.T) {
+	s := newSite(t)
+	if got := s.loggedIn().get("/nowhere"); got.status != http.StatusNotFound || !strings.Contains(got.body, "no such page") || !strings.Contains(got.body, `<a href="/">`) {
+		t.Errorf("status %d: %s", got.status, got.body)
+	}
+	if got := s.visitor().get("/nowhere"); got.status != http.StatusSeeOther {
+		t.Errorf("without a login: status %d", got.status)
+	}
+}
+
 func TestAPageMayDoLittle(t *testing.T) {
 	s := newSite(t)
 	v := s.loggedIn()

@@ -36,6 +36,11 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request, session grant) {
 	p.show(w, http.StatusOK, "overview.html", session, content{Section: "/", Title: "Overview", Data: data})
 }
 
+// missing is for addresses that lead to nothing.
+func (p *Page) missing(w http.ResponseWriter, _ *http.Request, session grant) {
+	p.show(w, http.StatusNotFound, "problem.html", session, content{Title: "There is no such page"})
+}
+
 type usersContent struct {
 	Search string
 	Users  []Enlistment
