@@ -36,12 +36,13 @@ var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records"
 // withinBridge lists, for the packages of bridge/ that do not stand alone, the other packages of bridge/ that they may import. All of them
 // are below the daemon, which is bridge itself: none imports that.
 var withinBridge = map[string][]string{
-	"bridge/audit":      {},
+	"bridge/audit": {},
 	"bridge/connector": {"bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records",
-		"bridge/settings", "bridge/transcode"},
+		"bridge/settings", "bridge/transcode", "bridge/users"},
 	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
 	"bridge/config":     {},
 	"bridge/homeserver": {},
+	"bridge/users":      {"bridge/audit", "bridge/consent", "bridge/records", "bridge/settings"},
 }
 
 // neverImport lists what code of a part must not import from outside the module; "" is for all parts. A prefix of the

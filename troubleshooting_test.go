@@ -145,7 +145,7 @@ var remedyOrCause = regexp.MustCompile(`[:;.] |, and `)
 
 // namedErrors returns the texts of the errors that a file exports, if it belongs to a package whose errors come to the admin.
 func namedErrors(path string, file *ast.File) (texts []string) {
-	if !slices.Contains([]string{"bridge", "bridge/connector", "bridge/homeserver", "database", "provider", "interop"}, filepath.ToSlash(filepath.Dir(path))) {
+	if !slices.Contains([]string{"bridge", "bridge/users", "bridge/homeserver", "database", "provider", "interop"}, filepath.ToSlash(filepath.Dir(path))) {
 		return nil
 	}
 	ast.Inspect(file, func(node ast.Node) bool {

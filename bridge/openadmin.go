@@ -9,7 +9,7 @@ import (
 
 	"postern/bridge/audit"
 	"postern/bridge/config"
-	"postern/bridge/connector"
+	"postern/bridge/users"
 	"postern/database"
 )
 
@@ -17,37 +17,37 @@ import (
 
 var (
 	// ErrSuspendedAlready and ErrNotSuspended: there is nothing to change.
-	ErrSuspendedAlready = connector.ErrSuspendedAlready
-	ErrNotSuspended     = connector.ErrNotSuspended
+	ErrSuspendedAlready = users.ErrSuspendedAlready
+	ErrNotSuspended     = users.ErrNotSuspended
 )
 
 // ListUsers returns the enlistments that match a search, see [database.Enlistments.Overview].
-func ListUsers(ctx context.Context, cfg *config.Config, search string) (users []connector.ListedUser, err error) {
+func ListUsers(ctx context.Context, cfg *config.Config, search string) (found []users.Listed, err error) {
 	err = beside(ctx, cfg, func(db *database.Database) error {
-		if users, err = connector.ListUsers(ctx, db, search, 0, connector.MaxListedUsers); err != nil {
+		if found, err = users.List(ctx, db, search, 0, users.MaxListed); err != nil {
 			return err
 		}
 		return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Listing), Actor: audit.CommandLine, Subject: search})
 	})
-	return users, err
+	return found, err
 }
 
 // SuspendUser suspends a user of the homeserver. A daemon that runs disconnects them within half a minute. Errors:
 // [ErrSuspendedAlready], and sentences about what is wrong with the input.
 func SuspendUser(ctx context.Context, cfg *config.Config, user id.UserID, reason string) error {
-	user, reason, err := connector.ParseSuspension(user.String(), reason, cfg.Homeserver.Domain)
+	user, reason, err := users.ParseSuspension(user.String(), reason, cfg.Homeserver.Domain)
 	if err != nil {
 		return err
 	}
 	return beside(ctx, cfg, func(db *database.Database) error {
-		return connector.AddSuspension(ctx, db, user, reason, audit.CommandLine)
+		return users.Suspend(ctx, db, user, reason, audit.CommandLine)
 	})
 }
 
 // UnsuspendUser ends a suspension. Errors: [ErrNotSuspended].
 func UnsuspendUser(ctx context.Context, cfg *config.Config, user id.UserID) error {
 	return beside(ctx, cfg, func(db *database.Database) error {
-		return connector.RemoveSuspension(ctx, db, user, audit.CommandLine)
+		return users.Unsuspend(ctx, db, user, audit.CommandLine)
 	})
 }
 

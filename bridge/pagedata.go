@@ -15,6 +15,7 @@ import (
 	"postern/bridge/connector"
 	"postern/bridge/metrics"
 	"postern/bridge/troubles"
+	"postern/bridge/users"
 	"postern/database"
 	"postern/docs"
 )
@@ -116,22 +117,22 @@ func (p *pageData) homeserverSoftware() string {
 
 // Users implements adminpage.Bridge.
 func (p *pageData) Users(ctx context.Context, actor, search string, offset, limit int) ([]adminpage.Enlistment, error) {
-	users, err := connector.ListUsers(ctx, p.network.Database, search, offset, limit)
+	found, err := users.List(ctx, p.network.Database, search, offset, limit)
 	if err != nil {
 		return nil, err
 	}
 	p.audit.Note(p.log.WithContext(ctx), audit.Listing, id.UserID(actor), audit.About{Subject: search})
-	return asEnlistments(users), nil
+	return asEnlistments(found), nil
 }
 
 // ExportUsers implements adminpage.Bridge.
 func (p *pageData) ExportUsers(ctx context.Context, actor, search string) ([]byte, error) {
-	users, err := connector.ListUsers(ctx, p.network.Database, search, 0, connector.MaxListedUsers)
+	found, err := users.List(ctx, p.network.Database, search, 0, users.MaxListed)
 	if err != nil {
 		return nil, err
 	}
 	var file bytes.Buffer
-	if err = connector.WriteUsersCSV(&file, users); err != nil {
+	if err = users.WriteCSV(&file, found); err != nil {
 		return nil, err
 	}
 	p.audit.Note(p.log.WithContext(ctx), audit.Listing, id.UserID(actor), audit.About{Subject: search})
@@ -144,7 +145,7 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	if err != nil {
 		return nil, err
 	}
-	listed, err := connector.ListUsers(ctx, p.network.Database, name, 0, connector.MaxListedUsers)
+	listed, err := users.List(ctx, p.network.Database, name, 0, users.MaxListed)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +156,7 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	connections := p.network.ConnectionsOf(user)
 	for _, one := range listed { // a search may find more
 		if one.User == name {
-			enlistment := asEnlistments([]connector.ListedUser{one})[0]
+			enlistment := asEnlistments([]users.Listed{one})[0]
 			enlistment.Connection = connections[one.Gatekeeper]
 			shown.Enlistments = append(shown.Enlistments, enlistment)
 		}
@@ -163,9 +164,9 @@ func (p *pageData) User(ctx context.Context, _, name string) (*adminpage.User, e
 	return shown, nil
 }
 
-func asEnlistments(users []connector.ListedUser) []adminpage.Enlistment {
-	enlistments := make([]adminpage.Enlistment, 0, len(users))
-	for _, user := range users {
+func asEnlistments(listed []users.Listed) []adminpage.Enlistment {
+	enlistments := make([]adminpage.Enlistment, 0, len(listed))
+	for _, user := range listed {
 		enlistments = append(enlistments, adminpage.Enlistment{
 			User: user.User, Gatekeeper: user.Gatekeeper, State: string(user.State), Since: user.Since,
 			Connected: timeOrZero(user.Connected), Suspended: timeOrZero(user.Suspended), Blocked: user.Blocked,
@@ -182,7 +183,7 @@ func timeOrZero(at *time.Time) time.Time {
 }
 
 func (p *pageData) localUser(name string) (id.UserID, error) {
-	user, err := connector.ParseLocalUser(name, p.cfg.Homeserver.Domain)
+	user, err := users.ParseLocal(name, p.cfg.Homeserver.Domain)
 	if err != nil {
 		return "", adminpage.Refusal(connector.AsSentence(err))
 	}
@@ -191,11 +192,11 @@ func (p *pageData) localUser(name string) (id.UserID, error) {
 
 // Suspend implements adminpage.Bridge.
 func (p *pageData) Suspend(ctx context.Context, actor, name, reason string) error {
-	user, reason, err := connector.ParseSuspension(name, reason, p.cfg.Homeserver.Domain)
+	user, reason, err := users.ParseSuspension(name, reason, p.cfg.Homeserver.Domain)
 	if err != nil {
 		return adminpage.Refusal(connector.AsSentence(err))
 	}
-	return p.follow(connector.AddSuspension(ctx, p.network.Database, user, reason, actor))
+	return p.follow(users.Suspend(ctx, p.network.Database, user, reason, actor))
 }
 
 // Unsuspend implements adminpage.Bridge.
@@ -204,13 +205,13 @@ func (p *pageData) Unsuspend(ctx context.Context, actor, name string) error {
 	if err != nil {
 		return err
 	}
-	return p.follow(connector.RemoveSuspension(ctx, p.network.Database, user, actor))
+	return p.follow(users.Unsuspend(ctx, p.network.Database, user, actor))
 }
 
 // follow lets a change of suspensions take effect. The page does not wait for it, as it takes the homeserver and the gatekeepers.
 func (p *pageData) follow(err error) error {
 	switch {
-	case errors.Is(err, connector.ErrSuspendedAlready), errors.Is(err, connector.ErrNotSuspended):
+	case errors.Is(err, users.ErrSuspendedAlready), errors.Is(err, users.ErrNotSuspended):
 		return adminpage.Refusal(connector.AsSentence(err))
 	case err == nil && phase(p.ready.phase.Load()) == running: // before, it is looked for when the bridge has started
 		p.network.FollowSuspensionsSoon()
@@ -224,7 +225,7 @@ func (p *pageData) Erase(ctx context.Context, actor, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = markErased(ctx, p.network.Database, user, actor); errors.Is(err, ErrNotEnlisted) {
+	if _, err = users.MarkErased(ctx, p.network.Database, user, actor); errors.Is(err, users.ErrNotEnlisted) {
 		return adminpage.Refusal(connector.AsSentence(err))
 	}
 	return err

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"postern/bridge/audit"
-
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/audit"
+	"postern/bridge/users"
 )
 
 // maxUserLines is how many users the bot lists in a message.
@@ -36,14 +37,14 @@ func (n *Network) adminCommands() []commands.CommandHandler {
 
 func (n *Network) suspendUser(ce *commands.Event) {
 	name, reason, _ := strings.Cut(ce.RawArgs, " ")
-	user, reason, err := ParseSuspension(name, reason, n.Domain)
+	user, reason, err := users.ParseSuspension(name, reason, n.Domain)
 	if err != nil {
 		ce.Reply("%s Usage: `$cmdprefix suspend <user ID> <reason>`", AsSentence(err))
 		return
 	}
 	err = n.suspend(ce.Ctx, user, reason, ce.User.MXID)
 	switch {
-	case errors.Is(err, ErrSuspendedAlready):
+	case errors.Is(err, users.ErrSuspendedAlready):
 		ce.Reply("%s is suspended already.", user)
 	case err != nil:
 		ce.Log.Err(err).Stringer("subject", user).Msg("Failed to suspend a user")
@@ -60,14 +61,14 @@ func textSuspendDone(user id.UserID) string {
 }
 
 func (n *Network) unsuspendUser(ce *commands.Event) {
-	user, err := ParseLocalUser(strings.TrimSpace(ce.RawArgs), n.Domain)
+	user, err := users.ParseLocal(strings.TrimSpace(ce.RawArgs), n.Domain)
 	if err != nil {
 		ce.Reply("%s Usage: `$cmdprefix unsuspend <user ID>`", AsSentence(err))
 		return
 	}
 	err = n.unsuspend(ce.Ctx, user, ce.User.MXID)
 	switch {
-	case errors.Is(err, ErrNotSuspended):
+	case errors.Is(err, users.ErrNotSuspended):
 		ce.Reply("%s is not suspended.", user)
 	case err != nil:
 		ce.Log.Err(err).Stringer("subject", user).Msg("Failed to end a suspension")
@@ -77,61 +78,24 @@ func (n *Network) unsuspendUser(ce *commands.Event) {
 	}
 }
 
-var (
-	errNotLocalUser = errors.New("that is not a user of this server")
-	errNoReason     = errors.New("the reason is missing, which the user will read")
-	errLongReason   = fmt.Errorf("the reason is longer than %d bytes", maxReason)
-)
-
-// ParseLocalUser reads a Matrix ID of the homeserver's own users.
-func ParseLocalUser(text, domain string) (id.UserID, error) {
-	user := id.UserID(text)
-	if _, server, err := user.ParseAndValidateRelaxed(); err != nil || server != domain {
-		return "", errNotLocalUser
-	}
-	return user, nil
-}
-
-// ParseSuspension reads whom to suspend and why. The reason becomes one line of plain text.
-func ParseSuspension(name, reason, domain string) (id.UserID, string, error) {
-	user, err := ParseLocalUser(name, domain)
-	reason = strings.Join(strings.Fields(strings.ToValidUTF8(reason, "")), " ")
-	switch {
-	case err != nil:
-		return "", "", err
-	case reason == "":
-		return "", "", errNoReason
-	case len(reason) > maxReason:
-		return "", "", errLongReason
-	default:
-		return user, reason, nil
-	}
-}
-
-// AsSentence makes one of an error that is for people.
-func AsSentence(err error) string {
-	text := err.Error()
-	return strings.ToUpper(text[:1]) + text[1:] + "."
-}
-
 func (n *Network) users(ce *commands.Event) {
 	search := strings.TrimSpace(ce.RawArgs)
-	users, err := ListUsers(ce.Ctx, n.Database, search, 0, maxUserLines+1)
+	found, err := users.List(ce.Ctx, n.Database, search, 0, maxUserLines+1)
 	if err != nil {
 		ce.Log.Err(err).Msg("Failed to list users")
 		ce.Reply("%s", TextBridgeProblem)
 		return
 	}
 	n.audit.Note(ce.Ctx, audit.Listing, ce.User.MXID, audit.About{Subject: search})
-	if len(users) == 0 {
+	if len(found) == 0 {
 		ce.Reply("Nobody was found.")
 		return
 	}
 	var lines []string
-	for _, user := range users[:min(len(users), maxUserLines)] {
+	for _, user := range found[:min(len(found), maxUserLines)] {
 		lines = append(lines, html.EscapeString(user.Line()))
 	}
-	if len(users) > maxUserLines {
+	if len(found) > maxUserLines {
 		lines = append(lines, fmt.Sprintf("There are more than %d. Search for less, or take `users-export`.", maxUserLines))
 	}
 	ce.ReplyAdvanced(strings.Join(lines, "<br>\n"), false, true)
@@ -139,19 +103,19 @@ func (n *Network) users(ce *commands.Event) {
 
 func (n *Network) usersExport(ce *commands.Event) {
 	format, search, _ := strings.Cut(ce.RawArgs, " ")
-	write := map[string]func(*bytes.Buffer, []ListedUser) error{
-		"csv":  func(b *bytes.Buffer, users []ListedUser) error { return WriteUsersCSV(b, users) },
-		"json": func(b *bytes.Buffer, users []ListedUser) error { return WriteUsersJSON(b, users) },
+	write := map[string]func(*bytes.Buffer, []users.Listed) error{
+		"csv":  func(b *bytes.Buffer, list []users.Listed) error { return users.WriteCSV(b, list) },
+		"json": func(b *bytes.Buffer, list []users.Listed) error { return users.WriteJSON(b, list) },
 	}[format]
 	if write == nil {
 		ce.Reply("Usage: `$cmdprefix users-export csv [search]`, or `json` instead of `csv`")
 		return
 	}
 	search = strings.TrimSpace(search)
-	users, err := ListUsers(ce.Ctx, n.Database, search, 0, MaxListedUsers)
+	found, err := users.List(ce.Ctx, n.Database, search, 0, users.MaxListed)
 	var content bytes.Buffer
 	if err == nil {
-		err = write(&content, users)
+		err = write(&content, found)
 	}
 	if err == nil {
 		name := "postern-users-" + time.Now().UTC().Format(time.DateOnly) + "." + format

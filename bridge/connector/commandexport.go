@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2/commands"
+
+	"postern/bridge/users"
 )
 
 // exportCommand sends users what is stored about them.
@@ -13,7 +15,7 @@ func (n *Network) exportCommand() *commands.FullHandler {
 		Func: func(ce *commands.Event) {
 			err := n.sendExport(ce)
 			switch {
-			case errors.Is(err, ErrNobody):
+			case errors.Is(err, users.ErrNobody):
 				ce.Reply("This bridge stores nothing about you.")
 			case err != nil:
 				ce.Log.Err(err).Msg("Failed to send a user what is stored about them")
@@ -38,6 +40,6 @@ func (n *Network) sendExport(ce *commands.Event) error {
 	return n.sendFile(ce, "postern-export-"+now.UTC().Format(time.DateOnly)+".json", "application/json", content)
 }
 
-func (n *Network) dataOf() *DataOf {
-	return &DataOf{Database: n.Database, Records: n.records, Domain: n.Domain, Name: n.gatekeeperName}
+func (n *Network) dataOf() *users.Data {
+	return &users.Data{Database: n.Database, Records: n.records, Domain: n.Domain, Name: n.gatekeeperName}
 }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -10,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/users"
 	"postern/database"
 )
 
@@ -68,17 +70,17 @@ func (n *Network) LoadLogin(ctx context.Context, login networkid.UserLoginID) er
 }
 
 // StillPending is what is not erased yet of a user, or of all for "".
-func (n *Network) StillPending(ctx context.Context, user id.UserID) ([]Pending, error) {
+func (n *Network) StillPending(ctx context.Context, user id.UserID) ([]users.Pending, error) {
 	return n.dataOf().Pending(ctx, user, func(gatekeeper string) bool { return n.gatekeeper(gatekeeper) != nil })
 }
 
 // NoteNextTry is what a try leads to after which something is left.
 func (n *Network) NoteNextTry(ctx context.Context, account database.AccountID, at time.Time) error {
-	return n.noteNextTry(ctx, account, at)
+	return users.NoteNextTry(ctx, n.kv, account, at)
 }
 
 // HasNextTry tells whether it is stored when the next try is.
 func (n *Network) HasNextTry(ctx context.Context, account database.AccountID) (bool, error) {
-	value, err := n.kv.Get(ctx, nextTry(account))
+	value, err := n.kv.Get(ctx, fmt.Sprintf("erase.next.%d", account)) // as users.NoteNextTry stores it
 	return value != nil, err
 }

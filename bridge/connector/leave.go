@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/audit"
+	"postern/bridge/users"
 	"postern/database"
 )
 
@@ -97,7 +98,7 @@ func (n *Network) goOnLeaving(enlistment *database.Enlistment) {
 				return
 			}
 			log.Err(err).Msg("A user leaves, and something is left to be done")
-			if noteErr := n.noteNextTry(ctx, enlistment.Account, time.Now().Add(unfinishedRetry)); noteErr != nil {
+			if noteErr := users.NoteNextTry(ctx, n.kv, enlistment.Account, time.Now().Add(unfinishedRetry)); noteErr != nil {
 				log.Err(noteErr).Msg("Failed to note when it is tried next")
 			}
 			if try == 1 { // one try may fail for a restart of a server
@@ -150,7 +151,7 @@ func (n *Network) leaveOnce(ctx context.Context, account database.AccountID, key
 // eraseChats is step 3: all that is personal but the enlistment itself. The enlistment's lock is held.
 func (n *Network) eraseChats(ctx context.Context, enlistment *database.Enlistment) error {
 	// A user who lapsed and did not finish enlisting again has a login that the enlistment does not name.
-	logins, err := loginsAt(ctx, n.records, id.UserID(enlistment.UserID), enlistment.Gatekeeper)
+	logins, err := users.LoginsAt(ctx, n.records, id.UserID(enlistment.UserID), enlistment.Gatekeeper)
 	if err != nil {
 		return err
 	}
@@ -232,4 +233,12 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 	if err != nil && !errors.Is(err, database.ErrNoEnlistment) {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to let a user leave")
 	}
+}
+
+// deleteEnlistment is the last step of leaving.
+func (n *Network) deleteEnlistment(ctx context.Context, account database.AccountID) error {
+	if err := users.ForgetNextTry(ctx, n.kv, account); err != nil {
+		return err
+	}
+	return n.enlistments.Delete(ctx, account)
 }

@@ -3,6 +3,10 @@ package connector
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
+
+	"postern/bridge/users"
 )
 
 // What users read who leave.
@@ -50,3 +54,15 @@ const textEraseQuestion = "You are about to leave all gatekeepers. People there 
 // textWhatStays is told to who erases everything.
 const textWhatStays = "What this bridge goes on storing is your Matrix ID which room you talk to me in, and for a while that you agreed, enlisted and left, and when. What was said in your rooms is kept by your " +
 	"homeserver and not by me, and what your contacts received is on their devices: leave the rooms, or ask the administrator, to be rid of the former."
+
+// textPending answers a user who asks what is not erased yet.
+func textPending(pending []users.Pending, now time.Time) string {
+	if len(pending) == 0 {
+		return "Nothing of you is left to be erased. Who wants that writes `erase` or `logout`."
+	}
+	lines := make([]string, 0, len(pending))
+	for _, one := range pending {
+		lines = append(lines, "* "+one.Sentence(now))
+	}
+	return strings.Join(lines, "\n")
+}

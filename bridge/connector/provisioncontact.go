@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"strings"
 
-	"postern/bridge/settings"
-
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
+
+	"postern/bridge/settings"
 )
 
 // What the provisioning interface has for contacts and settings: the same functions that the commands call.

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/users"
 	"postern/database"
 )
 
@@ -30,7 +31,7 @@ func (n *Network) provisionRoutes() map[string]provisionHandler {
 
 func (n *Network) provisionExport(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
 	content, err := n.dataOf().Export(ctx, user.MXID, n.Clock.Now())
-	if errors.Is(err, ErrNobody) {
+	if errors.Is(err, users.ErrNobody) {
 		return nil, notFound("This bridge stores nothing about you.")
 	}
 	return json.RawMessage(content), err

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"postern/bridge/settings"
-
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"postern/bridge/settings"
 )
 
 // Quiet chats make no sound. In Matrix that is a push rule of the user's own, which any client can show and change, so the

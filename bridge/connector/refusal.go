@@ -45,3 +45,9 @@ func cutWord(word string) string {
 }
 
 const textNotEnlisted = "You are not enlisted. Write `login` to begin."
+
+// AsSentence makes one of an error that is for people.
+func AsSentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

@@ -12,21 +12,13 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"postern/bridge/audit"
+	"postern/bridge/users"
 	"postern/database"
 )
 
 // An admin can suspend a user: the user is disconnected and stays so, what they write is refused, and they cannot enlist. Nothing is
 // erased, and leaving, erasing and exporting go on to work. A gatekeeper forgets who did not connect for 30 days, and nobody connects
 // for the sake of a suspended user; one who comes back after that enlists again, and the chats go on.
-
-// maxReason bounds why a user is suspended, in bytes.
-const maxReason = 500
-
-var (
-	ErrSuspendedAlready = errors.New("the user is suspended already")
-	ErrNotSuspended     = errors.New("the user is not suspended")
-)
 
 // suspended are the users who are suspended and why, as far as this process knows. Safe for concurrent use.
 type suspended struct {
@@ -59,41 +51,20 @@ func (s *suspended) replace(reasons map[id.UserID]string) (since, over []id.User
 	return since, over
 }
 
-// suspend suspends a user and returns when they are disconnected. Errors: ErrSuspendedAlready.
+// suspend suspends a user and returns when they are disconnected. Errors: [users.ErrSuspendedAlready].
 func (n *Network) suspend(ctx context.Context, user id.UserID, reason string, actor id.UserID) error {
-	if err := AddSuspension(ctx, n.Database, user, reason, actor.String()); err != nil {
+	if err := users.Suspend(ctx, n.Database, user, reason, actor.String()); err != nil {
 		return err
 	}
 	return n.followSuspensions(ctx)
 }
 
-// unsuspend ends a suspension, and connects the user. Errors: ErrNotSuspended.
+// unsuspend ends a suspension, and connects the user. Errors: [users.ErrNotSuspended].
 func (n *Network) unsuspend(ctx context.Context, user, actor id.UserID) error {
-	if err := RemoveSuspension(ctx, n.Database, user, actor.String()); err != nil {
+	if err := users.Unsuspend(ctx, n.Database, user, actor.String()); err != nil {
 		return err
 	}
 	return n.followSuspensions(ctx)
-}
-
-// AddSuspension and RemoveSuspension only store it. A daemon that runs finds out soon.
-func AddSuspension(ctx context.Context, db *database.Database, user id.UserID, reason, actor string) error {
-	added, err := db.Suspensions().Add(ctx, database.Suspension{UserID: user.String(), Reason: reason, Actor: actor, At: db.Now()})
-	if err == nil && !added {
-		return ErrSuspendedAlready
-	} else if err != nil {
-		return err
-	}
-	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Suspend), Actor: actor, UserID: user.String()})
-}
-
-func RemoveSuspension(ctx context.Context, db *database.Database, user id.UserID, actor string) error {
-	removed, err := db.Suspensions().Remove(ctx, user.String())
-	if err == nil && !removed {
-		return ErrNotSuspended
-	} else if err != nil {
-		return err
-	}
-	return db.Audit().Append(ctx, database.AuditEntry{Kind: string(audit.Unsuspend), Actor: actor, UserID: user.String()})
 }
 
 // LoadSuspensions comes before any login can be loaded.

@@ -10,7 +10,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/audit"
-	"postern/bridge/connector"
+	"postern/bridge/users"
 	"postern/database"
 )
 
@@ -44,7 +44,7 @@ func TestASuspendedUserIsOffUntilItEnds(t *testing.T) {
 	if len(told) != 1 || !strings.Contains(told[0], string(alice)) || !strings.Contains(told[0], "it was spam. ") || !strings.Contains(told[0], "30 days") {
 		t.Errorf("told: %q", told)
 	}
-	if err := i.network.Suspend(ctx, alice, "again"); !errors.Is(err, connector.ErrSuspendedAlready) {
+	if err := i.network.Suspend(ctx, alice, "again"); !errors.Is(err, users.ErrSuspendedAlready) {
 		t.Errorf("the second time: %v", err)
 	}
 	i.restart()
@@ -82,7 +82,7 @@ func TestASuspensionFromTheCommandLineIsFollowed(t *testing.T) {
 	}
 	told, db := 0, i.network.Database
 	i.network.TellInstead(func(id.UserID, string) { told++ })
-	if err := connector.AddSuspension(ctx, db, alice, "it was spam", audit.CommandLine); err != nil {
+	if err := users.Suspend(ctx, db, alice, "it was spam", audit.CommandLine); err != nil {
 		t.Fatal(err)
 	}
 	i.follow("not seen yet", false)
@@ -92,14 +92,14 @@ func TestASuspensionFromTheCommandLineIsFollowed(t *testing.T) {
 		}
 		i.follow("seen", true)
 	}
-	users, err := connector.ListUsers(ctx, db, "suspended", 0, connector.MaxListedUsers)
-	if err != nil || len(users) != 1 || users[0].User != string(alice) || users[0].Reason != "it was spam" || users[0].Suspended == nil {
-		t.Errorf("the list is %+v, %v", users, err)
+	found, err := users.List(ctx, db, "suspended", 0, users.MaxListed)
+	if err != nil || len(found) != 1 || found[0].User != string(alice) || found[0].Reason != "it was spam" || found[0].Suspended == nil {
+		t.Errorf("the list is %+v, %v", found, err)
 	}
-	if err = connector.RemoveSuspension(ctx, db, alice, audit.CommandLine); err != nil {
+	if err = users.Unsuspend(ctx, db, alice, audit.CommandLine); err != nil {
 		t.Fatal(err)
 	}
-	if err = connector.RemoveSuspension(ctx, db, alice, audit.CommandLine); !errors.Is(err, connector.ErrNotSuspended) {
+	if err = users.Unsuspend(ctx, db, alice, audit.CommandLine); !errors.Is(err, users.ErrNotSuspended) {
 		t.Errorf("the second time: %v", err)
 	}
 	if err = i.network.FollowSuspensions(ctx); err != nil {
@@ -108,18 +108,6 @@ func TestASuspensionFromTheCommandLineIsFollowed(t *testing.T) {
 	i.follow("over", false)
 	if told != 2 {
 		t.Errorf("the user was told %d times", told)
-	}
-}
-
-func TestOnlyOwnUsersAreSuspendedForAReason(t *testing.T) {
-	for _, test := range []struct{ user, reason, want string }{
-		{"@alice:example.org", "  spam\nand\tmore ", "spam and more"}, {"@alice:example.org", " \n", ""}, {"@alice:other.org", "spam", ""},
-		{"alice", "spam", ""}, {"", "spam", ""}, {"@alice:example.org", strings.Repeat("x", 501), ""}, {"@alice:example.org", strings.Repeat("x", 500), strings.Repeat("x", 500)},
-	} {
-		user, reason, err := connector.ParseSuspension(test.user, test.reason, "example.org")
-		if (err == nil) != (test.want != "") || reason != test.want || (err == nil && string(user) != test.user) {
-			t.Errorf("%q %.20q: %q %.20q %v", test.user, test.reason, user, reason, err)
-		}
 	}
 }
 

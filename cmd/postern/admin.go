@@ -9,7 +9,7 @@ import (
 
 	"postern/bridge"
 	"postern/bridge/config"
-	"postern/bridge/connector"
+	"postern/bridge/users"
 )
 
 func newUsers() *cobra.Command {
@@ -27,17 +27,17 @@ func newUsers() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			users, err := bridge.ListUsers(command.Context(), cfg, strings.Join(args, ""))
+			found, err := bridge.ListUsers(command.Context(), cfg, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
 			switch out := command.OutOrStdout(); {
 			case asJSON:
-				return connector.WriteUsersJSON(out, users)
+				return users.WriteJSON(out, found)
 			case asCSV:
-				return connector.WriteUsersCSV(out, users)
+				return users.WriteCSV(out, found)
 			default:
-				for _, user := range users {
+				for _, user := range found {
 					if _, err = fmt.Fprintln(out, user.Line()); err != nil {
 						return err
 					}

@@ -1,4 +1,4 @@
-package connector
+package users
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"postern/database"
 )
 
-// ListedUser is one enlistment, as admins see it. It holds no keys.
-type ListedUser struct {
+// Listed is one enlistment, as admins see it. It holds no keys.
+type Listed struct {
 	User       string                   `json:"user"`
 	Gatekeeper string                   `json:"gatekeeper"`
 	State      database.EnlistmentState `json:"state"`
@@ -27,18 +27,18 @@ type ListedUser struct {
 	Reason    string     `json:"reason,omitempty"`
 }
 
-// MaxListedUsers bounds a list, which is made in memory.
-const MaxListedUsers = 1_000_000
+// MaxListed bounds a list, which is made in memory.
+const MaxListed = 1_000_000
 
-// ListUsers returns at most limit enlistments that match after the first ones, see [database.Enlistments.Overview].
-func ListUsers(ctx context.Context, db *database.Database, search string, offset, limit int) ([]ListedUser, error) {
+// List returns at most limit enlistments that match after the first ones, see [database.Enlistments.Overview].
+func List(ctx context.Context, db *database.Database, search string, offset, limit int) ([]Listed, error) {
 	rows, err := db.Enlistments().Overview(ctx, search, offset, limit)
 	if err != nil {
 		return nil, err
 	}
-	users := make([]ListedUser, len(rows)) // not nil, so that JSON has a list
+	users := make([]Listed, len(rows)) // not nil, so that JSON has a list
 	for i, row := range rows {
-		users[i] = ListedUser{
+		users[i] = Listed{
 			User: row.UserID, Gatekeeper: row.Gatekeeper, State: row.State, Since: row.Created.UTC().Truncate(time.Second),
 			Connected: timeOrNil(row.Connected), Blocked: row.Blocked, Suspended: timeOrNil(row.Suspended), Reason: row.Reason,
 		}
@@ -54,15 +54,15 @@ func timeOrNil(at time.Time) *time.Time {
 	return &at
 }
 
-// WriteUsersJSON writes a list for programs.
-func WriteUsersJSON(w io.Writer, users []ListedUser) error {
+// WriteJSON writes a list for programs.
+func WriteJSON(w io.Writer, users []Listed) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "\t")
 	return encoder.Encode(users)
 }
 
-// WriteUsersCSV writes a list for spreadsheets, with a line of names. Times are RFC 3339, "" for none.
-func WriteUsersCSV(w io.Writer, users []ListedUser) error {
+// WriteCSV writes a list for spreadsheets, with a line of names. Times are RFC 3339, "" for none.
+func WriteCSV(w io.Writer, users []Listed) error {
 	lines := csv.NewWriter(w)
 	_ = lines.Write([]string{"user", "gatekeeper", "state", "since", "connected", "blocked", "suspended", "reason"}) // Error tells
 	for _, user := range users {
@@ -83,10 +83,10 @@ func stamp(at *time.Time) string {
 }
 
 // Line is one user for people to read.
-func (u ListedUser) Line() string {
+func (u Listed) Line() string {
 	line := fmt.Sprintf("%s %s: %s since %s", u.User, u.Gatekeeper, u.State, u.Since.Format(time.DateOnly))
 	if u.Connected != nil {
-		line += ", connected " + utc(*u.Connected)
+		line += ", connected " + u.Connected.Format("2006-01-02 15:04 UTC")
 	} else {
 		line += ", never connected"
 	}

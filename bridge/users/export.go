@@ -1,4 +1,4 @@
-package connector
+package users
 
 import (
 	"context"
@@ -103,8 +103,8 @@ type exportLogin struct {
 	Chats []*records.Chat `json:"chats"`
 }
 
-// DataOf finds the data of users. It works on the database alone, beside a running daemon or without one.
-type DataOf struct {
+// Data finds what is stored of users. It works on the database alone, beside a running daemon or without one.
+type Data struct {
 	Database *database.Database
 	Records  records.Records
 	Domain   string
@@ -116,7 +116,7 @@ type DataOf struct {
 var ErrNobody = errors.New("nothing is stored about this user")
 
 // Export returns all that is stored about a user, as JSON. Errors: ErrNobody.
-func (d *DataOf) Export(ctx context.Context, user id.UserID, now time.Time) ([]byte, error) {
+func (d *Data) Export(ctx context.Context, user id.UserID, now time.Time) ([]byte, error) {
 	result := &export{
 		About: fmt.Sprintf(aboutExport, d.Domain, user), Format: exportFormat, Made: now.UTC(), User: user,
 		Enlistments: []exportEnlistment{}, Logins: []exportLogin{},
@@ -158,7 +158,7 @@ func (d *DataOf) Export(ctx context.Context, user id.UserID, now time.Time) ([]b
 }
 
 // administration adds what admins know of a user.
-func (d *DataOf) administration(ctx context.Context, user id.UserID, result *export) (err error) {
+func (d *Data) administration(ctx context.Context, user id.UserID, result *export) (err error) {
 	if result.Used, err = d.Database.Usage().OfUser(ctx, user.String()); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (d *DataOf) administration(ctx context.Context, user id.UserID, result *exp
 	return err
 }
 
-func (d *DataOf) enlistment(ctx context.Context, enlistment *database.Enlistment) (exportEnlistment, error) {
+func (d *Data) enlistment(ctx context.Context, enlistment *database.Enlistment) (exportEnlistment, error) {
 	values := consent.Values{Gatekeeper: d.Name(enlistment.Gatekeeper), User: enlistment.UserID, Domain: d.Domain}
 	result := exportEnlistment{
 		Gatekeeper: enlistment.Gatekeeper, Name: values.Gatekeeper, State: enlistment.State, Login: enlistment.Login,
@@ -215,7 +215,7 @@ func (d *DataOf) enlistment(ctx context.Context, enlistment *database.Enlistment
 }
 
 // decisions adds what the user decided about contacts, and what waits for a decision.
-func (d *DataOf) decisions(ctx context.Context, account database.AccountID, result *exportEnlistment) error {
+func (d *Data) decisions(ctx context.Context, account database.AccountID, result *exportEnlistment) error {
 	kept, err := d.Database.Kept(account).IDs(ctx, maxExported)
 	if err != nil {
 		return err

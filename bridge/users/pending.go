@@ -1,10 +1,9 @@
-package connector
+package users
 
 import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -49,21 +48,18 @@ func (p *Pending) Sentence(now time.Time) string {
 // what tells people.
 func nextTry(account database.AccountID) string { return fmt.Sprintf("erase.next.%d", account) }
 
-// noteNextTry stores when it is tried next.
-func (n *Network) noteNextTry(ctx context.Context, account database.AccountID, at time.Time) error {
-	return n.kv.Set(ctx, nextTry(account), strconv.AppendInt(nil, at.Unix(), 10))
+// NoteNextTry stores when it is tried next.
+func NoteNextTry(ctx context.Context, kv *database.KV, account database.AccountID, at time.Time) error {
+	return kv.Set(ctx, nextTry(account), strconv.AppendInt(nil, at.Unix(), 10))
 }
 
-// deleteEnlistment is the last step of leaving.
-func (n *Network) deleteEnlistment(ctx context.Context, account database.AccountID) error {
-	if err := n.kv.Delete(ctx, nextTry(account)); err != nil {
-		return err
-	}
-	return n.enlistments.Delete(ctx, account)
+// ForgetNextTry erases that.
+func ForgetNextTry(ctx context.Context, kv *database.KV, account database.AccountID) error {
+	return kv.Delete(ctx, nextTry(account))
 }
 
 // Pending returns what is not erased yet of a user, or of all for "".
-func (d *DataOf) Pending(ctx context.Context, user id.UserID, configured func(gatekeeper string) bool) ([]Pending, error) {
+func (d *Data) Pending(ctx context.Context, user id.UserID, configured func(gatekeeper string) bool) ([]Pending, error) {
 	enlistments, err := d.Database.Enlistments().Leaving(ctx)
 	if err != nil {
 		return nil, err
@@ -77,7 +73,7 @@ func (d *DataOf) Pending(ctx context.Context, user id.UserID, configured func(ga
 			User: id.UserID(enlistment.UserID), Gatekeeper: d.Name(enlistment.Gatekeeper),
 			Untold: !enlistment.Told && configured(enlistment.Gatekeeper), // others cannot be told
 		}
-		logins, err := loginsAt(ctx, d.Records, one.User, enlistment.Gatekeeper)
+		logins, err := LoginsAt(ctx, d.Records, one.User, enlistment.Gatekeeper)
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +90,8 @@ func (d *DataOf) Pending(ctx context.Context, user id.UserID, configured func(ga
 	return all, nil
 }
 
-// loginsAt returns the logins that bridgev2 has of a user at a gatekeeper.
-func loginsAt(ctx context.Context, tables records.Records, user id.UserID, gatekeeper string) ([]networkid.UserLoginID, error) {
+// LoginsAt returns the logins that bridgev2 has of a user at a gatekeeper.
+func LoginsAt(ctx context.Context, tables records.Records, user id.UserID, gatekeeper string) ([]networkid.UserLoginID, error) {
 	all, err := tables.Logins(ctx, user)
 	if err != nil {
 		return nil, err
@@ -107,16 +103,4 @@ func loginsAt(ctx context.Context, tables records.Records, user id.UserID, gatek
 		}
 	}
 	return logins, nil
-}
-
-// textPending answers a user who asks what is not erased yet.
-func textPending(pending []Pending, now time.Time) string {
-	if len(pending) == 0 {
-		return "Nothing of you is left to be erased. Who wants that writes `erase` or `logout`."
-	}
-	lines := make([]string, 0, len(pending))
-	for _, one := range pending {
-		lines = append(lines, "* "+one.Sentence(now))
-	}
-	return strings.Join(lines, "\n")
 }
