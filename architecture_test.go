@@ -36,9 +36,12 @@ var standAlone = []string{"bridge/preview", "bridge/transcode", "bridge/records"
 // withinBridge lists, for the packages of bridge/ that do not stand alone, the other packages of bridge/ that they may import. All of them
 // are below the daemon, which is bridge itself: none imports that.
 var withinBridge = map[string][]string{
-	"bridge/audit": {},
-	"bridge/connector": {"bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/metrics", "bridge/preview", "bridge/records",
-		"bridge/settings", "bridge/transcode", "bridge/users"},
+	"bridge/adminroom":  {"bridge/homeserver"},
+	"bridge/attendance": {},
+	"bridge/limits":     {},
+	"bridge/audit":      {},
+	"bridge/connector": {"bridge/adminroom", "bridge/attendance", "bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/limits", "bridge/metrics",
+		"bridge/preview", "bridge/records", "bridge/settings", "bridge/transcode", "bridge/users"},
 	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
 	"bridge/config":     {},
 	"bridge/homeserver": {},

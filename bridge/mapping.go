@@ -9,6 +9,7 @@ import (
 
 	"postern/bridge/config"
 	"postern/bridge/connector"
+	"postern/bridge/limits"
 )
 
 // stateDebounce is how long a lost connection to a gatekeeper may last before the user's clients are told.
@@ -87,10 +88,10 @@ func permissions(cfg *config.Config) bridgeconfig.PermissionConfig {
 }
 
 // perDay are the daily limits of the config.
-func perDay(limits config.Limits) map[connector.LimitKind]int64 {
-	return map[connector.LimitKind]int64{
-		connector.LimitChats: int64(limits.ChatsPerDay), connector.LimitPings: int64(limits.PingsPerDay), connector.LimitMessages: int64(limits.MessagesPerDay),
-		connector.LimitFiles: int64(limits.FilesPerDay), connector.LimitReports: int64(limits.ReportsPerDay),
+func perDay(cfg config.Limits) map[limits.Kind]int64 {
+	return map[limits.Kind]int64{
+		limits.Chats: int64(cfg.ChatsPerDay), limits.Pings: int64(cfg.PingsPerDay), limits.Messages: int64(cfg.MessagesPerDay),
+		limits.Files: int64(cfg.FilesPerDay), limits.Reports: int64(cfg.ReportsPerDay),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 
+	"postern/bridge/attendance"
 	"postern/bridge/homeserver"
 	"postern/bridge/settings"
 	"postern/database"
@@ -34,7 +35,7 @@ type Client struct {
 	enlistment *database.Enlistment
 	interop    *interop.Client
 	// attendance is nil unless the gatekeeper is on demand.
-	attendance *attendance
+	attendance *attendance.Attendance
 	// stating is held while a state is sent, which bridgev2 wants to happen one at a time. stated is set with the first.
 	stating sync.Mutex
 	stated  bool
@@ -209,7 +210,7 @@ func (c *Client) begin() bool {
 		return true
 	}
 	c.network.calls.end(c.enlistment.Account)
-	return c.attendance.begin()
+	return c.attendance.Begin()
 }
 
 // settle is called at each news of the connection, and when there will be none.
@@ -226,8 +227,8 @@ func (c *Client) Disconnect() {
 		return
 	}
 	if c.attendance != nil {
-		c.attendance.close()
-		defer c.attendance.wait()
+		c.attendance.Close()
+		defer c.attendance.Wait()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), DisconnectTimeout)
 	defer cancel()

@@ -156,7 +156,7 @@ func (c *Client) connectionState() string {
 		return connectionSuspended
 	case c.interop.IsConnected():
 		return connectionUp
-	case c.attendance != nil && c.attendance.isAway():
+	case c.attendance != nil && c.attendance.IsAway():
 		return connectionResting
 	default:
 		return connectionTrying

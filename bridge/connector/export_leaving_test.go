@@ -37,7 +37,7 @@ func (n *Network) TellInstead(tell func(user id.UserID, text string)) {
 		tell(user, text)
 		return nil
 	}
-	n.adminPost.tell = func(_ context.Context, admin id.UserID, content *event.MessageEventContent) error {
+	n.adminPost.Tell = func(_ context.Context, admin id.UserID, content *event.MessageEventContent) error {
 		tell(admin, content.Body)
 		return nil
 	}

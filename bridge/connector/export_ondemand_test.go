@@ -5,44 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/id"
 
 	"postern/database"
 	"postern/interop"
 )
-
-// Attendance decides when a login of an on-demand gatekeeper is connected.
-type Attendance struct{ attendance *attendance }
-
-// Channel is the part of an interop client that an attendance decides about.
-type Channel = channel
-
-// NewAttendance makes one that starts its channel in a goroutine, as the starter does.
-func NewAttendance(idle time.Duration, clock interop.Clock, channel Channel) *Attendance {
-	a := &Attendance{}
-	a.attendance = newAttendance(zerolog.Nop(), idle, clock, channel, func() { go a.attendance.begin() })
-	return a
-}
-
-func (a *Attendance) Need() <-chan struct{} { return a.attendance.need() }
-func (a *Attendance) Use()                  { a.attendance.use() }
-func (a *Attendance) Connected()            { a.attendance.connected() }
-
-func (a *Attendance) End() { a.attendance.close() }
-
-func (a *Attendance) Close() {
-	a.attendance.close()
-	a.attendance.wait()
-}
-
-// Away tells whether the login is not connected and nobody wants that.
-func (a *Attendance) Away() bool {
-	a.attendance.lock.Lock()
-	defer a.attendance.lock.Unlock()
-	return a.attendance.state == away
-}
 
 // Bounds of how long a user is left alone.
 const (
@@ -73,11 +41,7 @@ func (n *Network) StartLogins(ctx context.Context) error {
 // WaitArrived returns when every login that is needed is connected.
 func (n *Network) WaitArrived() {
 	for _, login := range n.bridge.GetAllCachedUserLogins() {
-		attendance := login.Client.(*Client).attendance
-		attendance.lock.Lock()
-		needed, arrived := attendance.state == present, attendance.arrived
-		attendance.lock.Unlock()
-		if needed {
+		if arrived := login.Client.(*Client).attendance.Arrived(); arrived != nil {
 			<-arrived
 		}
 	}

@@ -281,7 +281,7 @@ func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
 		}
 		c.network.connectionMade(c.gatekeeper)
 		if c.attendance != nil {
-			c.attendance.connected()
+			c.attendance.Connected()
 		}
 		c.sendState(status.BridgeState{StateEvent: status.StateConnected})
 		c.forgetOldUnfetched(ctx)

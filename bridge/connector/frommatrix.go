@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"postern/bridge/limits"
 	"postern/interop"
 	"postern/portal"
 )
@@ -109,11 +110,11 @@ func (c *Client) allow(ctx context.Context, messageID types.MessageID, outgoing 
 	if ref.kind == isRedaction {
 		return nil
 	}
-	err := c.network.limits.take(ctx, c.login.UserMXID, LimitMessages, 1)
+	err := c.network.limits.Take(ctx, c.login.UserMXID, limits.Messages, 1)
 	if err == nil && outgoing.Attachment != nil {
-		err = c.network.limits.take(ctx, c.login.UserMXID, LimitFiles, 1)
+		err = c.network.limits.Take(ctx, c.login.UserMXID, limits.Files, 1)
 	}
-	var limited *limitError
+	var limited *limits.Error
 	if err == nil {
 		return nil
 	} else if !errors.As(err, &limited) {
@@ -125,7 +126,7 @@ func (c *Client) allow(ctx context.Context, messageID types.MessageID, outgoing 
 	} else if known != nil {
 		return nil
 	}
-	return bridgev2.WrapErrorInStatus(err).WithMessage("This was not sent. " + textLimit(limited)).WithStatus(event.MessageStatusFail).
+	return bridgev2.WrapErrorInStatus(err).WithMessage("This was not sent. " + limited.Sentence()).WithStatus(event.MessageStatusFail).
 		WithErrorReason(event.MessageStatusGenericError).WithIsCertain(true).WithSendNotice(true)
 }
 

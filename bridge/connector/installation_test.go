@@ -21,6 +21,7 @@ import (
 	"postern/bridge/connector"
 	"postern/bridge/enlisttest"
 	"postern/bridge/homeserver"
+	"postern/bridge/limits"
 	"postern/bridge/preview"
 	"postern/database"
 	"postern/interop"
@@ -114,8 +115,8 @@ func (i *installation) build(ctx context.Context) (err error) {
 		Restored:     i.restored,
 		Admins:       i.cfg.Admins,
 		PublicURL:    i.cfg.Public.URL,
-		PerDay: map[connector.LimitKind]int64{
-			connector.LimitMessages: int64(i.cfg.Limits.MessagesPerDay), connector.LimitFiles: int64(i.cfg.Limits.FilesPerDay),
+		PerDay: map[limits.Kind]int64{
+			limits.Messages: int64(i.cfg.Limits.MessagesPerDay), limits.Files: int64(i.cfg.Limits.FilesPerDay),
 		},
 		TellUser:    matrix.TellUser,
 		MaxFile:     1 << 20,

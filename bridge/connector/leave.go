@@ -204,7 +204,7 @@ func (c *Client) end() {
 	c.ended.Store(true)
 	c.sending.Unlock()
 	if c.attendance != nil {
-		c.attendance.close()
+		c.attendance.Close()
 	}
 }
 

@@ -19,8 +19,10 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/adminroom"
 	"postern/bridge/audit"
 	"postern/bridge/homeserver"
+	"postern/bridge/limits"
 	"postern/bridge/metrics"
 	"postern/bridge/preview"
 	"postern/bridge/records"
@@ -74,7 +76,7 @@ type Options struct {
 	// PublicURL is where gatekeepers reach the partner server.
 	PublicURL string
 	// PerDay are the daily limits of each user, 0 is none.
-	PerDay map[LimitKind]int64
+	PerDay map[limits.Kind]int64
 	// TellUser sends a notice into a user's own room with the bot.
 	TellUser func(ctx context.Context, user id.UserID, text string) error
 	// MediaEraser is nil if hosted files go by their age alone.
@@ -124,9 +126,9 @@ type Network struct {
 	starter *starter
 	// enlisting is held while an enlistment of a user with a gatekeeper is made or ended.
 	enlisting *exsync.KeyedMutex[enlistmentKey]
-	adminPost *adminPost // set by Init, as adminRoom is
-	adminRoom *adminRoom
-	limits    *limits
+	adminPost *adminroom.Post // set by Init, as adminRoom is
+	adminRoom *adminroom.Room
+	limits    *limits.Limits
 	audit     *audit.Log
 	outages   outages
 	suspended suspended
@@ -187,7 +189,7 @@ func New(options Options) *Network {
 		started:      make(chan struct{}),
 	}
 	n.life, n.endLife = context.WithCancel(context.Background())
-	n.limits = newLimits(options.PerDay, options.Database.Usage(), options.Clock, n.limitReached)
+	n.limits = limits.New(options.PerDay, options.Database.Usage(), options.Clock, n.limitReached)
 	n.starter = newStarter(options.LoginsAtOnce)
 	n.refreshes = newRefreshes(n.Spawn, n.refresh)
 	return n
@@ -200,8 +202,8 @@ func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.log = bridge.Log
 	n.life = n.log.WithContext(n.life)
 	n.expiry.init(bridge)
-	n.adminPost = &adminPost{name: n.AdminRoom, admins: n.Admins, matrix: n.Matrix, tell: n.Matrix.SendToUser}
-	n.adminRoom = newAdminRoom(n.adminPost, n.kv, n.Clock)
+	n.adminPost = &adminroom.Post{Name: n.AdminRoom, Admins: n.Admins, Matrix: n.Matrix, Tell: n.Matrix.SendToUser}
+	n.adminRoom = adminroom.New(n.adminPost, n.kv, n.Clock)
 }
 
 // Start implements bridgev2.NetworkConnector.
@@ -219,8 +221,8 @@ func (n *Network) Begin(ctx context.Context) error {
 	if err := n.eraseUnusedContacts(ctx); err != nil {
 		return err
 	}
-	n.adminPost.check(ctx)
-	n.Spawn(n.adminRoom.run)
+	n.adminPost.Check(ctx)
+	n.Spawn(n.adminRoom.Run)
 	life := context.WithoutCancel(ctx)
 	if err := n.startLogins(life); err != nil {
 		return fmt.Errorf("failed to start the logins: %w", err)

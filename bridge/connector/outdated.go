@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"postern/bridge/adminroom"
 	"postern/interop"
 )
 
@@ -11,7 +12,7 @@ import (
 func (n *Network) outdated(gatekeeper *interop.Gatekeeper) {
 	version := fmt.Sprintf("%d.%d.%d", gatekeeper.ProtocolVersion[0], gatekeeper.ProtocolVersion[1], gatekeeper.ProtocolVersion[2])
 	n.log.Error().Str("gatekeeper", gatekeeper.ID).Str("protocol_version", version).Msg("The gatekeeper refuses the protocol version as too old")
-	n.adminRoom.hear(adminNews{group: "outdated." + gatekeeper.ID, text: textOutdated(gatekeeper.Name, version), once: true})
+	n.adminRoom.Hear(adminroom.News{Group: "outdated." + gatekeeper.ID, Text: textOutdated(gatekeeper.Name, version), Once: true})
 }
 
 // isOutdated tells whether a gatekeeper refused the protocol version.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/types"
 
+	"postern/bridge/limits"
 	"postern/interop"
 )
 
@@ -25,7 +26,7 @@ const (
 var errPinged = errors.New("contact was asked to turn third-party chats on")
 
 // reachOut asks a contact to turn third-party chats on. It never returns nil, unless they accept such chats by now:
-// errPinged, interop.ErrTooManyPings, *limitError, and what Ping returns.
+// errPinged, interop.ErrTooManyPings, *Error, and what Ping returns.
 func (c *Client) reachOut(ctx context.Context, jid types.JID) error {
 	now := c.network.Clock.Now()
 	noted, err := c.contacts().Ping(ctx, jid, now, now.Add(-pingPause))
@@ -34,7 +35,7 @@ func (c *Client) reachOut(ctx context.Context, jid types.JID) error {
 	} else if !noted {
 		return interop.ErrTooManyPings
 	}
-	if err = c.network.limits.take(ctx, c.login.UserMXID, LimitPings, 1); err != nil {
+	if err = c.network.limits.Take(ctx, c.login.UserMXID, limits.Pings, 1); err != nil {
 		return errors.Join(err, c.contacts().Unping(ctx, jid))
 	}
 	on, err := c.interop.Ping(ctx, jid)

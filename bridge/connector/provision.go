@@ -12,6 +12,8 @@ import (
 	"go.mau.fi/util/exhttp"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+
+	"postern/bridge/limits"
 )
 
 // The provisioning interface has every command of users, for Matrix clients and other tools, beside what bridgev2 offers there, such
@@ -53,7 +55,7 @@ func refuseProvisioning(w http.ResponseWriter, r *http.Request, err error) {
 
 // provisionError says what is answered for an error, and after how many seconds to ask again, 0 if that is not known.
 func provisionError(err error) (mautrix.RespError, int) {
-	var limited *limitError
+	var limited *limits.Error
 	var tooLarge *http.MaxBytesError
 	var refused bridgev2.RespError
 	var why refusal
@@ -61,7 +63,7 @@ func provisionError(err error) (mautrix.RespError, int) {
 	case errors.As(err, &why):
 		return mautrix.RespError{ErrCode: "ORG.POSTERN.REFUSED", Err: string(why), StatusCode: http.StatusConflict}, 0
 	case errors.As(err, &limited):
-		return mautrix.MLimitExceeded.WithMessage("%s", textLimit(limited)), int(limited.until.Sub(limited.now).Seconds()) + 1
+		return mautrix.MLimitExceeded.WithMessage("%s", limited.Sentence()), int(limited.Until.Sub(limited.Now).Seconds()) + 1
 	case errors.As(err, &tooLarge):
 		return mautrix.MTooLarge.WithMessage("The request is larger than %d bytes", maxProvisionBody), 0
 	case errors.As(err, &refused):

@@ -13,7 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 
 	"postern/bridge/connector"
-	"postern/interop/clocktest"
+	"postern/bridge/limits"
 )
 
 // FuzzProvisioningInput: whatever is sent is taken or refused with the right status, and what is taken is one JSON object of bounded
@@ -40,13 +40,14 @@ func FuzzProvisioningInput(f *testing.F) {
 }
 
 func TestErrorsOfTheProvisioningInterfaceHaveTheirStatus(t *testing.T) {
-	limits := connector.NewLimits(map[string]int64{"reports": 1}, newUsageTable(), clocktest.New())
+	now := time.Now()
+	limited := &limits.Error{User: alice, Kind: limits.Reports, Limit: 1, Now: now, Until: now.Add(time.Hour)}
 	for name, test := range map[string]struct {
 		err    error
 		status int
 		says   string
 	}{
-		"a limit":       {fmt.Errorf("wrapped: %w", connector.LimitReached(limits, alice, "reports")), 429, "works again"},
+		"a limit":       {fmt.Errorf("wrapped: %w", limited), 429, "works again"},
 		"too large":     {&http.MaxBytesError{}, 413, "larger"},
 		"a sentence":    {fmt.Errorf("wrapped: %w", bridgev2.RespError(mautrix.MForbidden.WithMessage("No."))), 403, "No."},
 		"anything else": {errors.New("secret detail"), 500, "the bridge has a problem"},

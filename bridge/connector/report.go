@@ -15,7 +15,9 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"postern/bridge/adminroom"
 	"postern/bridge/audit"
+	"postern/bridge/limits"
 	"postern/portal"
 	"postern/puppet"
 )
@@ -58,9 +60,9 @@ func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (stri
 	if err != nil {
 		return "", refusal(textNoContact)
 	}
-	var limited *limitError
-	if err = c.network.limits.take(ctx, c.login.UserMXID, LimitReports, 1); errors.As(err, &limited) {
-		return "", refusal(textLimit(limited))
+	var limited *limits.Error
+	if err = c.network.limits.Take(ctx, c.login.UserMXID, limits.Reports, 1); errors.As(err, &limited) {
+		return "", refusal(limited.Sentence())
 	} else if err != nil {
 		return "", err
 	}
@@ -79,7 +81,7 @@ func (c *Client) Report(ctx context.Context, jid types.JID, report Report) (stri
 		}
 	}
 	for _, content := range contents {
-		if _, err = c.network.adminPost.sendEncrypted(ctx, content); errors.Is(err, errNoReportRoom) {
+		if _, err = c.network.adminPost.SendEncrypted(ctx, content); errors.Is(err, adminroom.ErrNotEncrypted) {
 			return "", refusal(textNoReportRoom)
 		} else if err != nil {
 			return "", fmt.Errorf("failed to send a report: %w", err)

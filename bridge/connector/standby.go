@@ -6,6 +6,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/status"
 
+	"postern/bridge/attendance"
 	"postern/database"
 )
 
@@ -20,7 +21,7 @@ func (c *Client) attend(entry *Gatekeeper) {
 	if entry.Idle == 0 {
 		return
 	}
-	c.attendance = newAttendance(c.login.Log, entry.Idle, c.network.Clock, (*standby)(c), func() { c.network.starter.add(c.start) })
+	c.attendance = attendance.New(c.login.Log, entry.Idle, c.network.Clock, (*standby)(c), func() { c.network.starter.add(c.start) })
 	if c.enlistment.Connected.IsZero() {
 		return // the first connection says whether all is well
 	}
@@ -37,14 +38,14 @@ func (c *Client) attend(entry *Gatekeeper) {
 // need connects a client that is on demand; others are connected or try to be.
 func (c *Client) need() {
 	if c.attendance != nil {
-		c.attendance.need()
+		c.attendance.Need()
 	}
 }
 
 // use keeps a client that is on demand connected for a while longer.
 func (c *Client) use() {
 	if c.attendance != nil {
-		c.attendance.use()
+		c.attendance.Use()
 	}
 }
 
@@ -53,7 +54,7 @@ func (c *Client) use() {
 func (c *Client) reach(ctx context.Context) {
 	var arrived <-chan struct{}
 	if c.attendance != nil {
-		arrived = c.attendance.need()
+		arrived = c.attendance.Need()
 	} else if news := c.settled.Load(); news != nil {
 		arrived = *news
 	} else {

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/limits"
 	"postern/interop"
 	"postern/portal"
 	"postern/puppet"
@@ -109,11 +110,11 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 }
 
 // beginChat lets the user and a contact write to each other. A chat with somebody new counts against the user's day; one with who asked for
-// it does not. Errors: [*limitError].
+// it does not. Errors: [*Error].
 func (c *Client) beginChat(ctx context.Context, jid types.JID) error {
 	contact, err := c.contacts().Contact(ctx, jid)
 	if err == nil && contact.Request == puppet.NeverAsked {
-		err = c.network.limits.take(ctx, c.login.UserMXID, LimitChats, 1)
+		err = c.network.limits.Take(ctx, c.login.UserMXID, limits.Chats, 1)
 	}
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (c *Client) checkReachable(ctx context.Context, jid types.JID) error {
 // resolveError is what the user reads, in the bot's answer as well as through the provisioning interface.
 func resolveError(gatekeeper string, err error) error {
 	code, status := mautrix.MUnknown.ErrCode, http.StatusBadGateway
-	var limited *limitError
+	var limited *limits.Error
 	switch {
 	case errors.As(err, &limited):
 		code, status = mautrix.MLimitExceeded.ErrCode, http.StatusTooManyRequests

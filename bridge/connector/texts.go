@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"postern/bridge/homeserver"
+	"postern/bridge/limits"
 	"postern/bridge/settings"
 	"postern/interop"
 	"postern/portal"
@@ -195,7 +196,7 @@ func refuseChange(cause error, sentence string) error {
 
 // textResolveFailed says why a chat cannot be started.
 func textResolveFailed(gatekeeper string, err error) string {
-	var limited *limitError
+	var limited *limits.Error
 	switch {
 	case errors.Is(err, interop.ErrInvalidPhone):
 		return "That is not a phone number in international form. Please write it with a plus and the country code, such as +49 151 12345678."
@@ -204,7 +205,7 @@ func textResolveFailed(gatekeeper string, err error) string {
 	case errors.Is(err, interop.ErrNotReachable):
 		return fmt.Sprintf("This person is on %s but does not accept third-party chats. They can turn them on in its settings.", gatekeeper)
 	case errors.As(err, &limited):
-		return "No chat was begun, and nobody was asked. " + textLimit(limited)
+		return "No chat was begun, and nobody was asked. " + limited.Sentence()
 	case errors.Is(err, errPinged):
 		return fmt.Sprintf("This person is on %s but has third-party chats off. I have asked them to turn them on. When they do, the chat opens by "+
 			"itself and I tell you; there is nothing that you have to do.", gatekeeper)

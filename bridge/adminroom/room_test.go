@@ -1,4 +1,4 @@
-package connector_test
+package adminroom_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"postern/bridge/connector"
+	"postern/bridge/adminroom"
 	"postern/database"
 	"postern/interop/clocktest"
 )
@@ -27,7 +27,7 @@ type notebook struct {
 
 var errAway = errors.New("the homeserver is away")
 
-func (n *notebook) Send(content *event.MessageEventContent) (id.EventID, error) {
+func (n *notebook) Send(_ context.Context, content *event.MessageEventContent) (id.EventID, error) {
 	n.sent++
 	if n.away {
 		return "", errAway
@@ -36,7 +36,7 @@ func (n *notebook) Send(content *event.MessageEventContent) (id.EventID, error) 
 	return id.EventID(fmt.Sprint(len(n.messages) - 1)), nil
 }
 
-func (n *notebook) Edit(replaced id.EventID, content *event.MessageEventContent) error {
+func (n *notebook) Edit(_ context.Context, replaced id.EventID, content *event.MessageEventContent) error {
 	n.sent++
 	if n.away {
 		return errAway
@@ -49,7 +49,7 @@ func (n *notebook) Edit(replaced id.EventID, content *event.MessageEventContent)
 
 // newsroom is an admin room whose clock and homeserver are the test's.
 type newsroom struct {
-	connector.AdminRoom
+	*adminroom.Room
 	book  *notebook
 	clock *clocktest.Clock
 	kv    *database.KV
@@ -80,14 +80,19 @@ func newDatabase(t testing.TB) *database.Database {
 
 // restart is a kill and a new start.
 func (r *newsroom) restart() {
-	r.AdminRoom = connector.NewAdminRoom(r.book, r.kv, r.clock)
+	r.Room = adminroom.New(r.book, r.kv, r.clock)
 	r.Load(context.Background())
+}
+
+// hear is Hear.
+func (r *newsroom) hear(group, text string, once bool) {
+	r.Hear(adminroom.News{Group: group, Text: text, Once: once})
 }
 
 // expect tells what is due and compares.
 func (r *newsroom) expect(t *testing.T, messages ...string) {
 	t.Helper()
-	r.TellAll(context.Background())
+	r.TellDue(context.Background())
 	if len(r.book.messages) != len(messages) {
 		t.Fatalf("%d messages instead of %d: %q", len(r.book.messages), len(messages), r.book.messages)
 	}
@@ -102,40 +107,40 @@ func (r *newsroom) expect(t *testing.T, messages ...string) {
 
 func TestNewsOfOneGroupAreOneMessageForAWhile(t *testing.T) {
 	r := newNewsroom(t)
-	r.Hear("token.wa", "No tokens.", false)
+	r.hear("token.wa", "No tokens.", false)
 	r.expect(t, "No tokens.")
 	for range 1000 {
-		r.Hear("token.wa", "No tokens.", false)
+		r.hear("token.wa", "No tokens.", false)
 	}
-	r.Hear("full", "No room.", false)
+	r.hear("full", "No room.", false)
 	r.expect(t, "No tokens.", "No room.") // too soon to change the first
-	r.clock.Advance(connector.NewsPause)
+	r.clock.Advance(adminroom.NewsPause)
 	r.expect(t, "No tokens.|1001 times", "No room.")
 	if r.book.sent != 3 {
 		t.Errorf("%d requests", r.book.sent)
 	}
-	r.clock.Advance(connector.NewsWindow)
-	r.Hear("token.wa", "No tokens.", false)
+	r.clock.Advance(adminroom.NewsWindow)
+	r.hear("token.wa", "No tokens.", false)
 	r.expect(t, "1001 times", "No room.", "No tokens.")
 }
 
 func TestARestartDoesNotRepeatWhatTheAdminsWereTold(t *testing.T) {
 	r := newNewsroom(t)
-	r.Hear("token.wa", "No tokens.", false)
-	r.Hear("outdated.wa", "Version 1.0.0 is too old.", true)
+	r.hear("token.wa", "No tokens.", false)
+	r.hear("outdated.wa", "Version 1.0.0 is too old.", true)
 	r.expect(t, "Version|too old", "No tokens.")
 	for range 3 {
 		r.restart()
-		r.Hear("token.wa", "No tokens.", false)
-		r.Hear("outdated.wa", "Version 1.0.0 is too old.", true)
-		r.clock.Advance(connector.NewsPause)
-		r.TellAll(context.Background())
+		r.hear("token.wa", "No tokens.", false)
+		r.hear("outdated.wa", "Version 1.0.0 is too old.", true)
+		r.clock.Advance(adminroom.NewsPause)
+		r.TellDue(context.Background())
 	}
 	r.expect(t, "Version", "No tokens.|4 times")
 	r.clock.Advance(30 * 24 * time.Hour)
-	r.Hear("outdated.wa", "Version 1.0.0 is too old.", true)
+	r.hear("outdated.wa", "Version 1.0.0 is too old.", true)
 	r.expect(t, "1.0.0", "4 times")
-	r.Hear("outdated.wa", "Version 1.0.1 is too old.", true)
+	r.hear("outdated.wa", "Version 1.0.1 is too old.", true)
 	r.expect(t, "1.0.0", "4 times", "1.0.1")
 }
 
@@ -143,11 +148,11 @@ func TestNewsAreKeptOverAStopButDoNotGrowWhileTheHomeserverIsAway(t *testing.T) 
 	r := newNewsroom(t)
 	ctx := context.Background()
 	r.book.away = true
-	for i := range 10 * connector.MaxNewsGroups {
-		r.Hear(fmt.Sprint("limit.", i), "Somebody.", false)
-		r.TellAll(ctx)
+	for i := range 10 * adminroom.MaxNewsGroups {
+		r.hear(fmt.Sprint("limit.", i), "Somebody.", false)
+		r.TellDue(ctx)
 	}
-	if r.Groups() != connector.MaxNewsGroups {
+	if r.Groups() != adminroom.MaxNewsGroups {
 		t.Errorf("%d groups are remembered", r.Groups())
 	}
 	if r.book.sent != 1 {
@@ -155,15 +160,15 @@ func TestNewsAreKeptOverAStopButDoNotGrowWhileTheHomeserverIsAway(t *testing.T) 
 	}
 	r.clock.Advance(time.Hour)
 	r.book.away = false
-	r.TellAll(ctx)
-	if len(r.book.messages) != connector.MaxNewsGroups || !strings.Contains(r.book.messages[0], fmt.Sprint(9*connector.MaxNewsGroups, " times")) {
+	r.TellDue(ctx)
+	if len(r.book.messages) != adminroom.MaxNewsGroups || !strings.Contains(r.book.messages[0], fmt.Sprint(9*adminroom.MaxNewsGroups, " times")) {
 		t.Errorf("%d messages, the first %q", len(r.book.messages), r.book.messages[0])
 	}
-	r.Hear("new", "Something else.", false) // takes the place of what was told
+	r.hear("new", "Something else.", false) // takes the place of what was told
 	r.Save(ctx)
 	r.restart()
-	r.TellAll(ctx)
-	if last := r.book.messages[len(r.book.messages)-1]; last != "Something else." || r.Groups() != connector.MaxNewsGroups {
+	r.TellDue(ctx)
+	if last := r.book.messages[len(r.book.messages)-1]; last != "Something else." || r.Groups() != adminroom.MaxNewsGroups {
 		t.Errorf("after a restart the last is %q", last)
 	}
 }

@@ -1,4 +1,4 @@
-package connector_test
+package attendance_test
 
 import (
 	"context"
@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"postern/bridge/connector"
-	"postern/database"
+	"github.com/rs/zerolog"
+
+	"postern/bridge/attendance"
+	"postern/interop"
 	"postern/interop/clocktest"
 )
 
@@ -70,12 +72,23 @@ func (f *fakeChannel) set(change func()) {
 	change()
 }
 
+// newAttendance makes one that starts its channel in a goroutine, as the starter does.
+func newAttendance(clock interop.Clock, channel attendance.Channel) (a *attendance.Attendance) {
+	a = attendance.New(zerolog.Nop(), idleTime, clock, channel, func() { go a.Begin() })
+	return a
+}
+
+func end(a *attendance.Attendance) {
+	a.Close()
+	a.Wait()
+}
+
 // present makes an attendance that is connected and whose timer runs.
-func present(t *testing.T) (*clocktest.Clock, *fakeChannel, *connector.Attendance) {
+func present(t *testing.T) (*clocktest.Clock, *fakeChannel, *attendance.Attendance) {
 	t.Helper()
 	clock, channel := clocktest.New(), newFakeChannel()
-	a := connector.NewAttendance(idleTime, clock, channel)
-	t.Cleanup(a.Close)
+	a := newAttendance(clock, channel)
+	t.Cleanup(func() { end(a) })
 	a.Need()
 	<-channel.started
 	<-clock.Armed
@@ -103,7 +116,7 @@ func TestUsePutsTheEndOff(t *testing.T) {
 	if pause := <-clock.Armed; pause != idleTime-time.Second {
 		t.Errorf("it is looked again after %s", pause)
 	}
-	if a.Away() {
+	if a.IsAway() {
 		t.Error("went although it was just used")
 	}
 	clock.Advance(idleTime)
@@ -123,8 +136,8 @@ func TestWorkKeepsALoginConnected(t *testing.T) {
 			clock, channel, a := present(t)
 			channel.set(func() { change(channel) })
 			clock.Advance(idleTime)
-			if pause := <-clock.Armed; pause != idleTime || a.Away() {
-				t.Errorf("it is looked again after %s, away is %t", pause, a.Away())
+			if pause := <-clock.Armed; pause != idleTime || a.IsAway() {
+				t.Errorf("it is looked again after %s, away is %t", pause, a.IsAway())
 			}
 		})
 	}
@@ -138,7 +151,7 @@ func TestWorkThatComesWhileItIsLookedKeepsTheLogin(t *testing.T) {
 	a.Need()
 	channel.answer <- struct{}{}
 	<-clock.Armed
-	if a.Away() {
+	if a.IsAway() {
 		t.Error("went although it was needed")
 	}
 }
@@ -168,9 +181,9 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 	clock.Advance(idleTime)
 	<-channel.resting
 	a.Need()
-	a.End()
-	channel.rest <- struct{}{}
 	a.Close()
+	channel.rest <- struct{}{}
+	end(a)
 	a.Need()
 	clock.Advance(time.Hour)
 	if len(channel.started) != 0 {
@@ -181,8 +194,8 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 // TestNothingIsForgotten lets work come at random moments: whatever comes is done in the end, and the login goes.
 func TestNothingIsForgotten(t *testing.T) {
 	clock, channel := clocktest.New(), newFakeChannel()
-	a := connector.NewAttendance(idleTime, clock, channel)
-	defer a.Close()
+	a := newAttendance(clock, channel)
+	defer end(a)
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
@@ -200,7 +213,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		})
 	}
 	group.Wait()
-	for !a.Away() {
+	for !a.IsAway() {
 		clock.Advance(idleTime)
 		runtime.Gosched()
 	}
@@ -209,36 +222,4 @@ func TestNothingIsForgotten(t *testing.T) {
 			t.Errorf("%d are left, up is %t", channel.waiting, channel.up)
 		}
 	})
-}
-
-// TestNobodyIsForgottenInTwoMonths looks once an hour, as the bridge does, and misses a whole week.
-func TestNobodyIsForgottenInTwoMonths(t *testing.T) {
-	const kept = 30 * 24 * time.Hour
-	start := time.Now()
-	connected := make([]time.Time, 1000)
-	for i := range connected {
-		connected[i] = start
-	}
-	most, off := 0, start.Add(21*24*time.Hour)
-	for now := start; now.Before(start.Add(60 * 24 * time.Hour)); now = now.Add(connector.DueEvery) {
-		if now.After(off) && now.Before(off.Add(5*24*time.Hour)) {
-			continue // the bridge is off
-		}
-		due := 0
-		for i, last := range connected {
-			if now.Sub(last) >= kept {
-				t.Fatalf("account %d was away for %s", i, now.Sub(last))
-			}
-			if connector.IsDue(now, database.AccountID(1+2*i*7919), last) {
-				connected[i] = now
-				due++
-			}
-		}
-		if now.Before(off) {
-			most = max(most, due)
-		}
-	}
-	if most > len(connected)/20 {
-		t.Errorf("%d of %d were due in one hour", most, len(connected))
-	}
 }

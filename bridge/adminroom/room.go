@@ -1,4 +1,6 @@
-package connector
+// Package adminroom tells the admins what they should know, in a room of theirs or each in their own, and keeps it readable: few messages
+// for much news.
+package adminroom
 
 import (
 	"context"
@@ -30,26 +32,28 @@ const (
 	newsTimeout = 4 * time.Second
 	// newsRetry is the pause after the homeserver did not take something.
 	newsRetry = time.Minute
-	// adminNewsName is where the groups are kept.
-	adminNewsName = "admin.news"
+	// storedName is where the groups are kept.
+	storedName = "admin.news"
+	// timeFormat is how admins read times, in UTC.
+	timeFormat = "2006-01-02 15:04 UTC"
 )
 
-// adminNews is something that admins should know. It holds ids and numbers, no content and no phone numbers.
-type adminNews struct {
-	// group is what it is about, such as "token.whatsapp". News of one group are one message for a while, which says the newest text
+// News is something that admins should know. It holds ids and numbers, no content and no phone numbers.
+type News struct {
+	// Group is what it is about, such as "token.whatsapp". News of one group are one message for a while, which says the newest text
 	// and how often.
-	group string
-	// text is one or more sentences: what happened and what to do.
-	text string
-	// once: the same text is not told again, however long ago it was told.
-	once bool
+	Group string
+	// Text is one or more sentences: what happened and what to do.
+	Text string
+	// Once: the same text is not told again, however long ago it was told.
+	Once bool
 }
 
-// adminRoom tells the admins what they should know, few messages for much news. While the homeserver is away, news are counted and
+// Room tells the admins what they should know, few messages for much news. While the homeserver is away, news are counted and
 // nothing grows. What was told is remembered over restarts; what was not is lost if the bridge is killed, but stands in the log.
 // Safe for concurrent use.
-type adminRoom struct {
-	post  newsPost
+type Room struct {
+	post  Poster
 	kv    *database.KV
 	clock interop.Clock
 	wake  chan struct{}
@@ -62,10 +66,12 @@ type adminRoom struct {
 	retry  time.Time // nothing is sent before, after the homeserver did not take something
 }
 
-// newsPost is the part of adminPost that news need.
-type newsPost interface {
-	send(ctx context.Context, content *event.MessageEventContent) (id.EventID, error)
-	edit(ctx context.Context, replaced id.EventID, content *event.MessageEventContent) error
+// Poster is the part of [Post] that news need.
+type Poster interface {
+	// Send returns the event, "" if each admin was told alone.
+	Send(ctx context.Context, content *event.MessageEventContent) (id.EventID, error)
+	// Edit replaces what Send returned.
+	Edit(ctx context.Context, replaced id.EventID, content *event.MessageEventContent) error
 }
 
 // newsGroup is one message.
@@ -80,24 +86,25 @@ type newsGroup struct {
 	Event id.EventID `json:"event,omitempty"`
 }
 
-func newAdminRoom(post newsPost, kv *database.KV, clock interop.Clock) *adminRoom {
-	return &adminRoom{post: post, kv: kv, clock: clock, wake: make(chan struct{}, 1), groups: make(map[string]*newsGroup)}
+// New makes a room, in which nothing is told before Run.
+func New(post Poster, kv *database.KV, clock interop.Clock) *Room {
+	return &Room{post: post, kv: kv, clock: clock, wake: make(chan struct{}, 1), groups: make(map[string]*newsGroup)}
 }
 
-// hear takes news and returns at once.
-func (r *adminRoom) hear(news adminNews) {
+// Hear takes news and returns at once.
+func (r *Room) Hear(news News) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	now := r.clock.Now()
-	group := r.groups[news.group]
+	group := r.groups[news.Group]
 	switch {
-	case group != nil && news.once && group.Text == news.text:
+	case group != nil && news.Once && group.Text == news.Text:
 		return
-	case group != nil && group.Told == 0, group != nil && !news.once && now.Sub(group.First) < newsWindow:
+	case group != nil && group.Told == 0, group != nil && !news.Once && now.Sub(group.First) < newsWindow:
 		group.Count++
-		group.Text, group.Last = news.text, now
+		group.Text, group.Last = news.Text, now
 	case group != nil || r.makePlace(now):
-		r.groups[news.group] = &newsGroup{Text: news.text, Once: news.once, Count: 1, First: now, Last: now}
+		r.groups[news.Group] = &newsGroup{Text: news.Text, Once: news.Once, Count: 1, First: now, Last: now}
 	default:
 		r.missed++
 	}
@@ -108,7 +115,7 @@ func (r *adminRoom) hear(news adminNews) {
 }
 
 // makePlace forgets what was told, the oldest first, and what is told only once last. It returns false if nothing was.
-func (r *adminRoom) makePlace(now time.Time) bool {
+func (r *Room) makePlace(now time.Time) bool {
 	if len(r.groups) < maxNewsGroups {
 		return true
 	}
@@ -126,13 +133,12 @@ func (r *adminRoom) makePlace(now time.Time) bool {
 	return oldest != ""
 }
 
-// run tells the admins until ctx ends.
-func (r *adminRoom) run(ctx context.Context) {
-	r.load(ctx)
+// Run tells the admins until ctx ends.
+func (r *Room) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		pause := r.tellNext(ctx)
+		pause := r.TellDue(ctx)
 		if pause == 0 {
-			continue
+			break
 		}
 		passed := make(chan struct{})
 		timer := r.clock.AfterFunc(pause, func() { close(passed) })
@@ -146,8 +152,19 @@ func (r *adminRoom) run(ctx context.Context) {
 	r.save(context.WithoutCancel(ctx))
 }
 
+// TellDue tells the admins what is due. It returns how long to wait for the next, unless there are news before; 0 if ctx has ended.
+func (r *Room) TellDue(ctx context.Context) time.Duration {
+	r.load(ctx)
+	for ctx.Err() == nil {
+		if pause := r.tellNext(ctx); pause != 0 {
+			return pause
+		}
+	}
+	return 0
+}
+
 // tellNext sends or changes one message. It returns how long to wait for the next, unless there are news before.
-func (r *adminRoom) tellNext(ctx context.Context) time.Duration {
+func (r *Room) tellNext(ctx context.Context) time.Duration {
 	name, group, missed, wait := r.next()
 	if name == "" {
 		return wait
@@ -158,9 +175,9 @@ func (r *adminRoom) tellNext(ctx context.Context) time.Duration {
 	content := &event.MessageEventContent{MsgType: event.MsgText, Body: textNews(&group, missed), Mentions: &event.Mentions{}}
 	var err error
 	if group.Event != "" {
-		err = r.post.edit(ctx, group.Event, content)
+		err = r.post.Edit(ctx, group.Event, content)
 	} else if group.Told == 0 { // else each admin was told alone, which cannot be changed
-		group.Event, err = r.post.send(ctx, content)
+		group.Event, err = r.post.Send(ctx, content)
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("group", name).Msg("Failed to tell the admins something, trying again later")
@@ -173,7 +190,7 @@ func (r *adminRoom) tellNext(ctx context.Context) time.Duration {
 }
 
 // next chooses what has to be told: first what was not told at all, the oldest first.
-func (r *adminRoom) next() (name string, copied newsGroup, missed int, wait time.Duration) {
+func (r *Room) next() (name string, copied newsGroup, missed int, wait time.Duration) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	now := r.clock.Now()
@@ -195,13 +212,13 @@ func (r *adminRoom) next() (name string, copied newsGroup, missed int, wait time
 	return name, copied, r.missed, wait
 }
 
-func (r *adminRoom) failed() {
+func (r *Room) failed() {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.retry = r.clock.Now().Add(newsRetry)
 }
 
-func (r *adminRoom) told(name string, sent *newsGroup, missed int) {
+func (r *Room) told(name string, sent *newsGroup, missed int) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.missed -= missed
@@ -211,11 +228,11 @@ func (r *adminRoom) told(name string, sent *newsGroup, missed int) {
 }
 
 // load joins what an earlier run told with what was heard since the start. The second time it does nothing.
-func (r *adminRoom) load(ctx context.Context) {
+func (r *Room) load(ctx context.Context) {
 	if r.loaded.Swap(true) {
 		return
 	}
-	stored, err := r.kv.Get(ctx, adminNewsName)
+	stored, err := r.kv.Get(ctx, storedName)
 	var groups map[string]*newsGroup
 	if err == nil && stored != nil {
 		err = json.Unmarshal(stored, &groups)
@@ -234,17 +251,17 @@ func (r *adminRoom) load(ctx context.Context) {
 	r.lock.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(heard)) {
 		for range heard[name].Count {
-			r.hear(adminNews{group: name, text: heard[name].Text, once: heard[name].Once})
+			r.Hear(News{Group: name, Text: heard[name].Text, Once: heard[name].Once})
 		}
 	}
 }
 
-func (r *adminRoom) save(ctx context.Context) {
+func (r *Room) save(ctx context.Context) {
 	r.lock.Lock()
 	content, err := json.Marshal(r.groups)
 	r.lock.Unlock()
 	if err == nil {
-		err = r.kv.Set(ctx, adminNewsName, content)
+		err = r.kv.Set(ctx, storedName, content)
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to note what the admins were told")
@@ -255,13 +272,10 @@ func (r *adminRoom) save(ctx context.Context) {
 func textNews(group *newsGroup, missed int) string {
 	text := group.Text
 	if group.Count > 1 {
-		text += fmt.Sprintf("\n\n%d times since %s, last at %s.", group.Count, utc(group.First), utc(group.Last))
+		text += fmt.Sprintf("\n\n%d times since %s, last at %s.", group.Count, group.First.UTC().Format(timeFormat), group.Last.UTC().Format(timeFormat))
 	}
 	if missed > 0 {
 		text += fmt.Sprintf("\n\nMuch more happened at the same time, %d times; please look into the bridge's log.", missed)
 	}
 	return text
 }
-
-// utc writes a time as admins read it.
-func utc(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
