@@ -33,7 +33,7 @@ func causeOf(err error) string {
 	case certificateCause(err) != "":
 		return certificateCause(err)
 	case errors.Is(err, fs.ErrPermission):
-		return "this user may not read it"
+		return "this user may not do that"
 	case errors.Is(err, fs.ErrNotExist):
 		return "it is not there"
 	case errors.As(err, &errno):
@@ -92,14 +92,23 @@ func databaseRemedy(kind config.DatabaseType, err error) string {
 	case errors.As(err, &postgres) && postgres.Code == "3D000":
 		return "Make the database (createdb --encoding=UTF8), or correct its name in database.uri."
 	case errors.As(err, &postgres) && postgres.Code == "53300":
-		return "Raise max_connections of PostgreSQL: the bridge uses up to 16."
+		return "Raise max_connections of PostgreSQL, or the limit of the role or the database: the bridge uses up to 16."
 	case kind == config.Postgres:
 		return "Start PostgreSQL, and correct the host, the port or sslmode in database.uri."
 	case errors.As(err, &sqlite) && (sqlite.Code == sqlite3.ErrNotADB || sqlite.Code == sqlite3.ErrCorrupt):
 		return "The file is damaged or something else. Put a backup back with `postern restore`."
 	default:
-		return "Run this as the bridge's user, such as with sudo -u postern. If it is the bridge's user: give it the file and its folder, with chown."
+		return asUserRemedy + "the file and its folder, with chown."
 	}
+}
+
+// readRemedy says what to do about a database that opens and cannot be read.
+func readRemedy(err error) string {
+	var postgres *pq.Error
+	if errors.As(err, &postgres) && postgres.Code == "42501" {
+		return "Make the role in database.uri the owner of all tables, as PostgreSQL's superuser: ALTER TABLE ... OWNER TO this role."
+	}
+	return "Look at the bridge's log, and at the database's own. If tables are missing or damaged: put a backup back with `postern restore`."
 }
 
 // fileCause is causeOf for what was read from a file and parsed.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 
 	"postern/bridge/config"
@@ -20,7 +21,7 @@ func BadConfig(err error) []Finding {
 	for _, cause := range causes {
 		var key *config.Error
 		if !errors.As(cause, &key) {
-			findings = append(findings, fault(checkConfig, sentence(cause.Error()), "Correct the file. `postern config` prints an example with all keys."))
+			findings = append(findings, fault(checkConfig, sentence(cause.Error()), fileRemedy(cause)))
 			continue
 		}
 		problem := *key
@@ -28,6 +29,17 @@ func BadConfig(err error) []Finding {
 		findings = append(findings, fault(checkConfig, sentence(strings.TrimSuffix(problem.Error(), ": ")), sentence(strings.ToUpper(key.Remedy[:1])+key.Remedy[1:])))
 	}
 	return findings
+}
+
+// fileRemedy is for a config that cannot be read at all.
+func fileRemedy(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "Name the right file with --config, or write one with `postern init`."
+	case errors.Is(err, fs.ErrPermission):
+		return asUserRemedy + "the file, with chown."
+	}
+	return "Correct the file. `postern config` prints an example with all keys."
 }
 
 func sentence(text string) string { return strings.TrimRight(text, ".") + "." }

@@ -12,7 +12,7 @@ func noEnvironment(string) string { return "" }
 
 func TestEveryMistakeInTheConfigIsAFaultWithItsRemedy(t *testing.T) {
 	_, err := config.Parse("config.yaml", []byte("homeserver:\n    address: matrix.example.org\n"), noEnvironment)
-	findings := doctor.BadConfig(err)
+	findings := remember(doctor.BadConfig(err))
 	var found bool
 	for _, finding := range findings {
 		if finding.Check != "config.valid" || finding.Status != doctor.Fault || finding.Remedy == "" {
@@ -27,7 +27,7 @@ func TestEveryMistakeInTheConfigIsAFaultWithItsRemedy(t *testing.T) {
 
 func TestAMisspeltKeyIsAFault(t *testing.T) {
 	_, err := config.Parse("config.yaml", []byte("homeserver:\n    adress: x\n"), noEnvironment)
-	findings := doctor.BadConfig(err)
+	findings := remember(doctor.BadConfig(err))
 	if len(findings) != 1 || findings[0].Status != doctor.Fault || !strings.Contains(findings[0].Text, `unknown key "adress"`) {
 		t.Errorf("found %+v", findings)
 	}

@@ -34,6 +34,9 @@ func (e *examination) openDatabase(ctx context.Context) []Finding {
 	findings := []Finding{fine("database.open", fmt.Sprintf("The %s database opens.", e.databaseName()))}
 	if e.Config.Database.Type == config.Postgres {
 		findings = append(findings, e.encodingFindings(ctx)...)
+		if finding, foreign := e.foreignTables(ctx); foreign {
+			return append(findings, finding) // nothing can be read
+		}
 	}
 	key, found := e.secretKey(ctx)
 	findings = append(findings, found...)
@@ -97,6 +100,18 @@ func (e *examination) encodingFindings(ctx context.Context) []Finding {
 		"Make a new one (createdb --encoding=UTF8 --template=template0), and move the data with pg_dump and pg_restore.")}
 }
 
+// foreignTables finds tables that belong to another role: without rights on them it looks as if there were none.
+func (e *examination) foreignTables(ctx context.Context) (finding Finding, found bool) {
+	var owner, role string
+	err := e.store.raw.RawDB.QueryRowContext(ctx, "SELECT tableowner, current_user FROM pg_tables WHERE tablename = 'postern_version' AND "+
+		"schemaname = ANY(current_schemas(false)) AND NOT pg_has_role(current_user, tableowner, 'USAGE') LIMIT 1").Scan(&owner, &role)
+	if err != nil { // mostly sql.ErrNoRows; what fails, fails in what follows
+		return Finding{}, false
+	}
+	return fault("database.schema", fmt.Sprintf("The tables belong to the role %s, and database.uri names %s, who may not use them.", owner, role),
+		fmt.Sprintf("Write %s with its password into database.uri. Or give all tables away, as PostgreSQL's superuser: ALTER TABLE ... OWNER TO %s.", owner, role)), true
+}
+
 // schemaFinding says what the result of [database.Database.Check] means.
 func schemaFinding(err error) Finding {
 	switch {
@@ -108,7 +123,7 @@ func schemaFinding(err error) Finding {
 	case errors.Is(err, database.ErrOtherSchema):
 		return note("database.schema", "The database is of an older version, or not in use yet. The next start of the bridge upgrades it.", "")
 	default:
-		return fault("database.schema", "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log, and at the database's own.")
+		return fault("database.schema", "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))
 	}
 }
 
@@ -116,13 +131,13 @@ func schemaFinding(err error) Finding {
 func originFindings(ctx context.Context, db *database.Database) []Finding {
 	const check = "database.origin"
 	if moved, err := db.Moved(ctx); err != nil {
-		return []Finding{fault(check, "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")}
+		return []Finding{fault(check, "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))}
 	} else if moved {
 		return []Finding{fault(check, "The database was moved to PostgreSQL by `postern db migrate`, so the bridge does not start on it.",
 			"Write the address of the PostgreSQL database into database.uri, and postgres into database.type.")}
 	}
 	if made, err := db.CopyMade(ctx); err != nil {
-		return []Finding{fault(check, "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")}
+		return []Finding{fault(check, "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))}
 	} else if !made.IsZero() {
 		return []Finding{fault(check, "The database is a backup that was put in place as it is. Encryption keys would be used twice, so the bridge does not start on it.",
 			"Stop the bridge and run `postern restore --in-place`.")}

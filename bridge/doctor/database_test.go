@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
 
 	"postern/bridge/config"
 	"postern/bridge/doctor"
@@ -128,4 +130,63 @@ func TestPostgreSQL(t *testing.T) {
 	if open := of(t, i.examine(), "database.open"); open.Status != doctor.Fault || !strings.Contains(open.Text, "does not exist") || !strings.Contains(open.Remedy, "createdb") {
 		t.Errorf("a database that is not there: %+v", open)
 	}
+}
+
+// TestPostgreSQLThatRefusesItsRole: for the password, for too many connections, and for the tables of somebody else.
+func TestPostgreSQLThatRefusesItsRole(t *testing.T) {
+	uri := pgtest.URI(t)
+	if uri == "" {
+		return
+	}
+	ctx := context.Background()
+	i := install(t)
+	key, err := database.LoadSecretKey(ctx, i.raw, database.SecretKeySource{File: i.cfg.SecretKeyFile})
+	i.must(err)
+	raw, err := database.Open(ctx, "postgres", uri, zerolog.Nop())
+	i.must(err)
+	defer raw.Close()
+	i.must(database.New(raw, key, zerolog.Nop()).Upgrade(ctx))
+	run := func(statement string) {
+		t.Helper()
+		_, err := raw.Exec(ctx, statement)
+		i.must(err)
+	}
+	var rules string
+	i.must(raw.QueryRow(ctx, "SHOW hba_file").Scan(&rules))
+	others, err := os.ReadFile(rules)
+	i.must(err)
+	i.must(os.WriteFile(rules, append([]byte("local all guarded scram-sha-256\n"), others...), 0o600))
+	run("SELECT pg_reload_conf()")
+	run("CREATE ROLE guarded LOGIN CONNECTION LIMIT 0 PASSWORD 'right'")
+
+	as := func(password string) []doctor.Finding {
+		parsed, err := url.Parse(uri)
+		i.must(err)
+		parsed.User = url.UserPassword("guarded", password)
+		i.cfg.Database = config.Database{Type: config.Postgres, URI: parsed.String()}
+		return i.examine()
+	}
+	want := func(findings []doctor.Finding, check, text, remedy string) {
+		t.Helper()
+		found := of(t, findings, check)
+		if found.Status != doctor.Fault || !strings.Contains(found.Text, text) || !strings.Contains(found.Remedy, remedy) {
+			t.Errorf("%+v", found)
+		}
+		if strings.Contains(found.Text+found.Remedy, "right") || strings.Contains(found.Text, "hidden") {
+			t.Errorf("the password is in %+v", found)
+		}
+	}
+	want(as("hidden"), "database.open", "password authentication failed", "Correct user and password")
+	want(as("right"), "database.open", "too many connections", "limit of the role")
+	run("ALTER ROLE guarded CONNECTION LIMIT 16")
+	want(as("right"), "database.schema", "belong to the role postern, and database.uri names guarded", "OWNER TO guarded")
+	run("ALTER TABLE postern_version OWNER TO guarded")
+	want(as("right"), "database.schema", "permission denied", "OWNER TO")
+	rows, err := raw.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+	tables, err := dbutil.ConvertRowFn[string](dbutil.ScanSingleColumn[string]).NewRowIter(rows, err).AsList()
+	i.must(err)
+	for _, table := range tables {
+		run("ALTER TABLE " + table + " OWNER TO guarded")
+	}
+	wantOK(t, as("right"), "database.open", "database.schema", "database.write", "secret.key", "users.waiting", "users.lapsing")
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,9 @@ func (e *examination) writeSpeed(ctx context.Context) []Finding {
 	var err error
 	switch {
 	case e.Config.Database.Type == config.SQLite:
+		if finding, readOnly := e.readOnlyFile(check); readOnly {
+			return []Finding{finding}
+		}
 		took, err = e.look.write(ctx, filepath.Dir(e.Config.Database.URI))
 		if err != nil {
 			return []Finding{fault(check, "Nothing can be written to the folder of the database: "+causeOf(err)+".",
@@ -132,6 +136,17 @@ func (e *examination) writeSpeed(ctx context.Context) []Finding {
 		return []Finding{warning(check, text, remedy)}
 	}
 	return []Finding{fine(check, text)}
+}
+
+// readOnlyFile looks for a file of the SQLite database that this user may not write to, which shows only when something is to be stored.
+func (e *examination) readOnlyFile(check string) (finding Finding, found bool) {
+	uri := e.Config.Database.URI
+	for _, path := range []string{uri, uri + "-wal", uri + "-shm"} {
+		if err := mayWrite(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault(check, "This user may not write to "+path+", so nothing can be stored.", asUserRemedy+"the file, with chown and chmod 600."), true
+		}
+	}
+	return Finding{}, false
 }
 
 // timeWrites writes to a file of its own, which is removed, and returns the median time of a write with sync.

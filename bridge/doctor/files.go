@@ -3,13 +3,14 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"postern/bridge/config"
 )
@@ -40,6 +41,7 @@ func (e *examination) files(context.Context) []Finding {
 		}
 	}
 	findings = append(findings, e.ownerFindings()...)
+	findings = append(findings, e.logFindings()...)
 	if len(findings) == 0 || Worst(findings) == OK {
 		findings = append(findings, fine("files.private", "The files of the bridge are for its user only."))
 	}
@@ -97,6 +99,22 @@ func (e *examination) configHoldsSecrets(size int64) bool {
 	return false
 }
 
+// logFindings looks whether the log can be written to, without which the bridge does not start. Its folder is looked at with the disks.
+func (e *examination) logFindings() []Finding {
+	path := e.Config.Logging.File
+	if path == "" {
+		return nil
+	}
+	err := mayWrite(path)
+	if errors.Is(err, fs.ErrNotExist) { // the bridge makes it
+		err = mayWrite(filepath.Dir(path))
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return []Finding{fault("files.log", "The log ("+path+") cannot be written: "+causeOf(err)+".", asUserRemedy+"the log and its folder, with chown.")}
+}
+
 // ownerFindings finds files that a command made as another user, mostly root: the bridge cannot open them then.
 func (e *examination) ownerFindings() (findings []Finding) {
 	paths := e.privateFiles()
@@ -122,9 +140,17 @@ func (e *examination) ownerFindings() (findings []Finding) {
 	}
 	if me := os.Geteuid(); owner >= 0 && owner != me && me >= 0 {
 		findings = append(findings, note("files.user", fmt.Sprintf("Doctor runs as %s, and the bridge's files belong to %s, who may be able to do less, or more.", userName(me), userName(owner)),
-			"Run it as "+userName(owner)+": sudo -u "+strings.TrimPrefix(userName(owner), "user ")+" postern doctor"))
+			"Run it as "+userName(owner)+": sudo -u "+sudoName(owner)+" postern doctor"))
 	}
 	return findings
+}
+
+// sudoName is how sudo is told of a user.
+func sudoName(uid int) string {
+	if found, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return found.Username
+	}
+	return "'#" + strconv.Itoa(uid) + "'"
 }
 
 func userName(uid int) string {

@@ -57,7 +57,7 @@ func (e *examination) doorFinding(ctx context.Context, entry config.Gatekeeper, 
 	remedy := "Correct gatekeepers[]." + key + " of " + entry.ID + ", and look at name resolution, firewall and proxy of this machine."
 	target, err := url.Parse(address)
 	if err != nil {
-		return fault(check, what+" of "+entry.Name+" has no valid address.", remedy), nil
+		return fault(check, entry.Name+"'s "+what+" has no valid address.", remedy), nil
 	}
 	target.Scheme = strings.Replace(target.Scheme, "ws", "http", 1)
 	heard, err := e.ask(ctx, http.MethodGet, target.String(), "", nil)

@@ -120,7 +120,7 @@ func (e *examination) tokenFinding(ctx context.Context) Finding {
 	_ = json.Unmarshal(heard.body, &who) // then it has no domain
 	if domain := who.UserID.Homeserver(); domain != "" && domain != e.Config.Homeserver.Domain {
 		return fault(check, fmt.Sprintf("The homeserver's name is %s, and homeserver.domain is %s.", domain, e.Config.Homeserver.Domain),
-			"Correct homeserver.domain, and make the registrations anew with `postern init`. Enlistments go by the name.")
+			"Correct homeserver.domain, and the name in the namespaces of both registrations; restart the homeserver. Enlistments go by the name.")
 	}
 	// Dendrite keeps the tokens of registrations that it had once.
 	if stands, err := e.stand(ctx, e.Config.Appservice.ASToken, e.bot()); err == nil && stands == mayNothing {
@@ -247,7 +247,7 @@ func (e *examination) encryptionFinding(ctx context.Context, server homeserver.F
 	proven, err := homeserver.ToDeviceProven(ctx, e.store.ours.KV(), server)
 	switch {
 	case err != nil:
-		return fault(check, "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")
+		return fault(check, "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))
 	case proven && server.MSC4190:
 		return fine(check, "The homeserver pushes encryption keys, and makes devices for the bridge (MSC4190).")
 	case proven:

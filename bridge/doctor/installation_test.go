@@ -57,7 +57,11 @@ type installation struct {
 	raw               *dbutil.Database
 	authority         *authority
 	options           doctor.Options
-	machine           doctor.Machine
+	// program examines with the program instead; see asUser.
+	program func(*installation) []doctor.Finding
+	copies  map[string][]byte // of the files that others have, too
+	owner   int               // of the files, if it is not who runs the tests
+	machine doctor.Machine
 }
 
 func install(t *testing.T) *installation {
@@ -93,6 +97,12 @@ func install(t *testing.T) *installation {
 	t.Cleanup(i.gatekeeper.Close)
 	i.configure()
 	i.openDatabase()
+	i.copies = make(map[string][]byte)
+	for _, name := range []string{"registration.yaml", "doublepuppet.yaml", "postern.key"} {
+		content, err := os.ReadFile(filepath.Join(i.dir, name))
+		i.must(err)
+		i.copies[name] = content
+	}
 	i.options = doctor.Options{Config: i.cfg, ConfigFile: filepath.Join(i.dir, config.ConfigFile), Roots: i.authority.roots(i.gatekeeper.Certificate())}
 	return i
 }
@@ -210,7 +220,10 @@ func (i *installation) serveBridge(w http.ResponseWriter, r *http.Request) {
 
 func (i *installation) examine() []doctor.Finding {
 	i.t.Helper()
-	return doctor.Examine(context.Background(), i.machine.On(i.options))
+	if i.program != nil {
+		return remember(i.program(i))
+	}
+	return remember(doctor.Examine(context.Background(), i.machine.On(i.options)))
 }
 
 // must is for what tests prepare.

@@ -31,7 +31,7 @@ func (e *examination) loadKeys(ctx context.Context) error {
 func (e *examination) signingKeys(ctx context.Context) []Finding {
 	const check = "keys.signing"
 	if err := e.loadKeys(ctx); err != nil {
-		return []Finding{fault(check, "The keys that sign identity tokens cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")}
+		return []Finding{fault(check, "The keys that sign identity tokens cannot be read: "+databaseCause(err)+".", readRemedy(err))}
 	}
 	if e.store.ours == nil {
 		return nil

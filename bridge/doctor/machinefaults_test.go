@@ -139,7 +139,7 @@ var otherFaults = []provoked{
 	}, "keys.signing", doctor.Warning, "never used", "postern keys rotate"},
 	{"a damaged signing key", func(i *installation) {
 		i.exec("INSERT INTO postern_provider_key (kid, state, private_key, created, published) VALUES ('next', 'next', 'x', $1, $1)", time.Now().AddDate(0, -1, 0).UnixNano())
-	}, "keys.signing", doctor.Fault, "cannot be read", "log"},
+	}, "keys.signing", doctor.Fault, "cannot be read", "postern restore"},
 	{"no signing key", func(i *installation) { i.exec("DELETE FROM postern_provider_key") }, "keys.signing", doctor.Note, "no key yet", ""},
 	{"a message that waits", func(i *installation) {
 		account := i.enlist(time.Now())

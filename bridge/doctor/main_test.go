@@ -13,10 +13,13 @@ import (
 var quiet = log.New(io.Discard, "", 0)
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := reportSites(m.Run())
 	pgtest.Stop()
 	if dir, err := template(); err == nil {
 		_ = os.RemoveAll(dir)
+	}
+	if programDir != "" {
+		_ = os.RemoveAll(programDir)
 	}
 	os.Exit(code)
 }

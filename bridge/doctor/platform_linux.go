@@ -33,6 +33,11 @@ func diskOf(folder string) (disk, error) {
 	return found, nil
 }
 
+// mayWrite tells why this process may not write to a file or into a folder, without touching it.
+func mayWrite(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}
+
 // openFiles is how many files this process may have open.
 func openFiles() (limit uint64, ok bool) {
 	var rlimit unix.Rlimit

@@ -66,7 +66,7 @@ func (e *examination) openFilesFinding(ctx context.Context) Finding {
 	defer cancel()
 	counts, err := e.store.ours.Enlistments().CountEnlistments(ctx)
 	if err != nil {
-		return fault(check, "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")
+		return fault(check, "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))
 	}
 	var users uint64
 	for _, count := range counts {

@@ -13,6 +13,10 @@ import (
 	"postern/bridge/config"
 )
 
+// anewRemedy is for a registration that is damaged. postern init would make new tokens, which are those of nobody yet.
+const anewRemedy = "If it is damaged: copy the one back that the homeserver has. If that is lost, too: `postern init` in an empty folder makes another, " +
+	"into which the tokens of this config belong."
+
 // registration compares the registration beside the config with the config. What the homeserver itself loaded is homeserver's.
 func (e *examination) registration(context.Context) []Finding {
 	if e.ConfigFile == "" {
@@ -32,7 +36,7 @@ func (e *examination) registration(context.Context) []Finding {
 		findings[0] = fault(check, "In registration.yaml, "+differs.Field+" is not what the config says.",
 			"Correct it there or in the config, copy the registration to the homeserver, and restart both.")
 	default:
-		findings[0] = fault(check, "registration.yaml cannot be read: "+fileCause(err)+".", "Make it readable, or make it anew with `postern init`.")
+		findings[0] = fault(check, "registration.yaml cannot be read: "+fileCause(err)+".", "Make it readable for the bridge's user. "+anewRemedy)
 	}
 	if finding, ok := e.doublePuppetFile(); ok {
 		findings = append(findings, finding)
@@ -53,7 +57,7 @@ func (e *examination) doublePuppetFile() (Finding, bool) {
 	var registration appservice.Registration
 	switch {
 	case yaml.Unmarshal(data, &registration) != nil:
-		return fault(check, "doublepuppet.yaml cannot be read: it is not YAML of a registration.", "Make it anew with `postern init`."), true
+		return fault(check, "doublepuppet.yaml cannot be read: it is not YAML of a registration.", anewRemedy), true
 	case registration.AppToken != e.Config.DoublePuppet.ASToken:
 		return fault(check, "In doublepuppet.yaml, as_token is not double_puppet.as_token of the config.",
 			"Correct one of them, copy the registration to the homeserver, and restart both."), true

@@ -25,7 +25,7 @@ func (e *examination) users(ctx context.Context) []Finding {
 	var findings []Finding
 	waiting, err := enlistments.CountOutbox(ctx)
 	if err != nil {
-		return []Finding{fault("users.waiting", "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log.")}
+		return []Finding{fault("users.waiting", "The database cannot be read: "+databaseCause(err)+".", readRemedy(err))}
 	}
 	for _, queue := range waiting {
 		if age := e.Now().Sub(queue.Oldest); age > waitingLong {
@@ -38,7 +38,7 @@ func (e *examination) users(ctx context.Context) []Finding {
 	}
 	lapsing, err := enlistments.CountUnconnected(ctx, e.Now().Add(-lapseNear))
 	if err != nil {
-		return append(findings, fault("users.lapsing", "The database cannot be read: "+databaseCause(err)+".", "Look at the bridge's log."))
+		return append(findings, fault("users.lapsing", "The database cannot be read: "+databaseCause(err)+".", readRemedy(err)))
 	}
 	for _, one := range lapsing {
 		left := "within " + roughly(max(one.Oldest.Add(lapseAfter).Sub(e.Now()), time.Hour))
