@@ -89,6 +89,7 @@ func TestADatabaseOfABridgeThatWasKilledIsRead(t *testing.T) {
 func TestPostgreSQL(t *testing.T) {
 	uri := pgtest.URI(t)
 	if uri == "" {
+		cannotRun("there is no PostgreSQL")
 		return
 	}
 	ctx := context.Background()
@@ -136,6 +137,7 @@ func TestPostgreSQL(t *testing.T) {
 func TestPostgreSQLThatRefusesItsRole(t *testing.T) {
 	uri := pgtest.URI(t)
 	if uri == "" {
+		cannotRun("there is no PostgreSQL")
 		return
 	}
 	ctx := context.Background()

@@ -229,6 +229,12 @@ var gatekeeperFaults = []provoked{
 	{"a wrong root key", func(i *installation) {
 		i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`, `postern_disconnects_total{gatekeeper="wa",reason="untrusted_server"} 9`)
 	}, "gatekeeper.channels", doctor.Fault, "root_key", "root_key"},
+	{"identity tokens that a gatekeeper does not believe", func(i *installation) {
+		i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`, `postern_disconnects_total{gatekeeper="wa",reason="token_refused"} 9`)
+	}, "gatekeeper.channels", doctor.Fault, "does not believe the identity tokens", "public.url"},
+	{"a second bridge on a copy of the database", func(i *installation) {
+		i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`, `postern_disconnects_total{gatekeeper="wa",reason="replaced"} 9`)
+	}, "gatekeeper.channels", doctor.Fault, "Another program uses the same enlistments", "Stop the other bridge"},
 	{"channels that do not come up", func(i *installation) { i.counts(`postern_connections{gatekeeper="wa",state="connecting"} 3`) }, "gatekeeper.channels", doctor.Warning, "who try to be: 3", "log"},
 	{"no keys for pushes", func(i *installation) { i.gatekeeperAnswers["/keys"] = answer(404, "") }, "gatekeeper.push_keys", doctor.Fault, "status 404", "push_keys_url"},
 	{"something else than keys", func(i *installation) { i.gatekeeperAnswers["/keys"] = answer(200, proxyPage) }, "gatekeeper.push_keys", doctor.Fault, "are no keys", "push_keys_url"},
