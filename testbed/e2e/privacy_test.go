@@ -4,11 +4,17 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/libsignal/serialize"
+	"go.mau.fi/util/dbutil"
+	"google.golang.org/protobuf/proto"
 
 	"postern/database"
+	"postern/interop"
 	"postern/testbed/leak"
 	"postern/testbed/stack"
 )
@@ -157,6 +163,8 @@ func privateKeys(t *testing.T, ctx context.Context, s *stack.Stack) []leak.Secre
 			t.Fatalf("no signed prekey in the bridge's database: %v", err)
 		}
 		secrets = append(secrets, leak.Secret{What: "a signed prekey", Value: signed.Priv[:]})
+		secrets = append(secrets, preKeys(t, ctx, db.AccountStore(enlistment.Account))...)
+		secrets = append(secrets, sessionKeys(t, ctx, raw, db.AccountStore(enlistment.Account))...)
 	}
 	signing, err := db.ProviderKeys().SigningKeys(ctx)
 	if err != nil || len(signing) == 0 {
@@ -165,6 +173,61 @@ func privateKeys(t *testing.T, ctx context.Context, s *stack.Stack) []leak.Secre
 	for _, stored := range signing {
 		// The second half holds the primes; the first holds the public modulus, too.
 		secrets = append(secrets, leak.Secret{What: "the key that signs tokens", Value: stored.PKCS8[len(stored.PKCS8)/2:][:64]})
+	}
+	return secrets
+}
+
+// preKeys are the one-time prekeys that were not used yet.
+func preKeys(t *testing.T, ctx context.Context, store *database.AccountStore) (secrets []leak.Secret) {
+	t.Helper()
+	last, err := store.LastPreKeyID(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range last {
+		key, err := store.LoadPreKey(ctx, id+1)
+		if err != nil {
+			t.Fatal(err)
+		} else if key != nil {
+			secrets = append(secrets, leak.Secret{What: "a one-time prekey", Value: key.Priv[:]})
+		}
+	}
+	if len(secrets) == 0 {
+		t.Fatal("no one-time prekeys in the bridge's database")
+	}
+	return secrets
+}
+
+// sessionKeys are what the next messages of all sessions of the one account that there is will be encrypted with.
+func sessionKeys(t *testing.T, ctx context.Context, raw *dbutil.Database, store *database.AccountStore) (secrets []leak.Secret) {
+	t.Helper()
+	rows, err := raw.Query(ctx, "SELECT address FROM postern_session")
+	texts, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[string], err).AsList()
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("no sessions in the bridge's database: %v", err)
+	}
+	for _, text := range texts {
+		parts := strings.Split(text, "/")
+		device, err := strconv.ParseUint(parts[3], 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := store.LoadSession(ctx, interop.Address{Server: parts[0], User: parts[2], Device: uint16(device)})
+		if err != nil || data == nil {
+			t.Fatalf("session cannot be loaded: %v", err)
+		}
+		var record serialize.RecordStructure
+		if err = proto.Unmarshal(data, &record); err != nil {
+			t.Fatal(err)
+		}
+		session := record.GetCurrentSession()
+		secrets = append(secrets,
+			leak.Secret{What: "a session's root key", Value: session.GetRootKey()},
+			leak.Secret{What: "a session's ratchet key", Value: session.GetSenderChain().GetSenderRatchetKeyPrivate()},
+			leak.Secret{What: "a session's chain key", Value: session.GetSenderChain().GetChainKey().GetKey()})
+		for _, chain := range session.GetReceiverChains() {
+			secrets = append(secrets, leak.Secret{What: "a contact's chain key", Value: chain.GetChainKey().GetKey()})
+		}
 	}
 	return secrets
 }
