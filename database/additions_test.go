@@ -96,6 +96,15 @@ var additions = []addition{
 			t.Errorf("room keys are %q", got)
 		}
 	}},
+	{9, func(t *testing.T, ctx context.Context, db *database.Database, account database.AccountID) {
+		check(t, db.AccountStore(account).AddPreKeys(ctx, []interop.PreKey{{ID: 99, KeyPair: interop.NewKeyPair()}}, true))
+	}, func(t *testing.T, ctx context.Context, db *database.Database, account database.AccountID) {
+		store := db.AccountStore(account)
+		check(t, store.PruneSentPreKeys(ctx, 0, time.Time{}))
+		if must(store.LoadPreKey(ctx, 99)) != nil {
+			t.Error("a prekey of a retry receipt is not known as one")
+		}
+	}},
 }
 
 func findAlice(t *testing.T, ctx context.Context, db *database.Database) *database.Enlistment {

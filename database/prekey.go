@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"go.mau.fi/util/dbutil"
 
@@ -15,7 +16,7 @@ import (
 
 const (
 	preKeyPair = "postern_prekey.key_pair"
-	// preKeyChunk is how many keys one INSERT takes: two parameters each and two more, under SQLite's oldest limit of 999.
+	// preKeyChunk is how many keys one INSERT takes: two parameters each and three more, under SQLite's oldest limit of 999.
 	preKeyChunk = 300
 )
 
@@ -37,8 +38,8 @@ type preKeyRow struct {
 // GetMassInsertValues implements dbutil.MassInsertable.
 func (r preKeyRow) GetMassInsertValues() [2]any { return [2]any{r.id, r.keyPair} }
 
-var insertPreKeys = dbutil.NewMassInsertBuilder[preKeyRow, [2]any](
-	"INSERT INTO postern_prekey (account, uploaded, id, key_pair) VALUES ($1, $2, $3, $4)", "($1, $2, $%d, $%d)")
+var insertPreKeys = dbutil.NewMassInsertBuilder[preKeyRow, [3]any](
+	"INSERT INTO postern_prekey (account, uploaded, sent, id, key_pair) VALUES ($1, $2, $3, $4, $5)", "($1, $2, $3, $%d, $%d)")
 
 // AddPreKeys implements interop.PreKeyStore with one transaction of one query per 300 keys and one more.
 // An id that was used before is an error: the key it stands for may be on its way to us in a message.
@@ -47,6 +48,10 @@ func (s *AccountStore) AddPreKeys(ctx context.Context, keys []interop.PreKey, se
 		return nil
 	}
 	var last uint32
+	var sentAt int64
+	if sent {
+		sentAt = toUnix(s.now())
+	}
 	rows := make([]preKeyRow, len(keys))
 	for i, key := range keys {
 		last = max(last, key.ID)
@@ -54,7 +59,7 @@ func (s *AccountStore) AddPreKeys(ctx context.Context, keys []interop.PreKey, se
 	}
 	return s.atomically(ctx, func(ctx context.Context) error {
 		for chunk := range slices.Chunk(rows, preKeyChunk) {
-			query, args := insertPreKeys.Build([2]any{s.account, sent}, chunk)
+			query, args := insertPreKeys.Build([3]any{s.account, sent, sentAt}, chunk)
 			if err := s.exec(ctx, "add prekeys", query, args...); err != nil {
 				return err
 			}
@@ -62,6 +67,14 @@ func (s *AccountStore) AddPreKeys(ctx context.Context, keys []interop.PreKey, se
 		return s.exec(ctx, "note the last prekey id",
 			"UPDATE postern_enlistment SET last_prekey_id = $2 WHERE account = $1 AND last_prekey_id < $2", s.account, last)
 	})
+}
+
+// PruneSentPreKeys implements interop.PreKeyStore with one query, which walks over all prekeys of the account.
+func (s *AccountStore) PruneSentPreKeys(ctx context.Context, keep int, before time.Time) error {
+	return s.exec(ctx, "prune prekeys of retry receipts", `
+		DELETE FROM postern_prekey WHERE account = $1 AND sent <> 0 AND (sent < $2 OR id <= (
+			SELECT id FROM postern_prekey WHERE account = $1 AND sent <> 0 ORDER BY id DESC LIMIT 1 OFFSET $3))`,
+		s.account, toUnix(before), keep)
 }
 
 // LoadPreKey implements interop.PreKeyStore with one query.

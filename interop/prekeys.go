@@ -20,6 +20,10 @@ const (
 	lowPreKeys = 10
 	// maxPreKeysInUpload is the gatekeeper's limit for one request.
 	maxPreKeysInUpload = 812
+	// maxSentPreKeys and sentPreKeyKept bound what is kept of the keys that went out in retry receipts and were not used, which anybody
+	// can make us send. What is written with a key that was forgotten is asked for again.
+	maxSentPreKeys = 1000
+	sentPreKeyKept = 30 * 24 * time.Hour
 
 	// signedPreKeyAge is when the signed prekey is renewed. signedPreKeyKept is how long an old one is kept from when the next
 	// one was uploaded: a message of somebody who fetched it just before can wait 30 days in the mailbox.

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,4 +62,26 @@ func TestASignedPreKeyFromTheFutureIsRenewed(t *testing.T) {
 	p.login()
 	checkSignedPreKey(t, childOf(server.next(t), "rotate", "skey"), s.options.Account.Keys.Identity.Pub)
 	s.stop()
+}
+
+func TestPreKeysOfRetryReceiptsAreForgotten(t *testing.T) {
+	const most = 1000
+	ctx := context.Background()
+	p := newPeer(t)
+	s := newSubject(t, p)
+	keys := make([]interop.PreKey, most+1)
+	for i := range keys {
+		keys[i] = interop.PreKey{ID: uint32(i + 1)}
+	}
+	if err := s.store.AddPreKeys(ctx, keys, true); err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	p.login()
+	s.stop()
+	oldest, _ := s.store.LoadPreKey(ctx, 1)
+	second, _ := s.store.LoadPreKey(ctx, 2)
+	if oldest != nil || second == nil {
+		t.Errorf("the oldest is kept: %t, the one after it: %t", oldest != nil, second != nil)
+	}
 }

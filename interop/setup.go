@@ -43,6 +43,9 @@ func (c *connection) maintain() {
 	if err := c.topUpPreKeys(r.ctx, -1); err != nil {
 		r.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again within a day")
 	}
+	if err := r.client.options.Store.PruneSentPreKeys(r.handling, maxSentPreKeys, r.client.options.Clock.Now().Add(-sentPreKeyKept)); err != nil {
+		r.log.Warn().Err(err).Msg("Failed to forget old prekeys of retry receipts")
+	}
 	if err := r.client.options.Store.PruneReceived(r.handling, r.client.options.Clock.Now().Add(-receivedKept)); err != nil {
 		r.log.Warn().Err(err).Msg("Failed to forget old deliveries")
 	}

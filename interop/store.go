@@ -79,6 +79,8 @@ type PreKeyStore interface {
 	// AddPreKeys stores new keys. sent is true for a key that reaches its one contact in a retry receipt: it counts as
 	// uploaded from the start, so that the gatekeeper never hands it to somebody else.
 	AddPreKeys(ctx context.Context, keys []PreKey, sent bool) error
+	// PruneSentPreKeys forgets, of the keys that were stored as sent, all but the keep newest and all that were stored before the time.
+	PruneSentPreKeys(ctx context.Context, keep int, before time.Time) error
 	// LoadPreKey returns nil if there is no such key, which happens when it was used.
 	LoadPreKey(ctx context.Context, id uint32) (*PreKey, error)
 	// RemovePreKey does nothing if there is no such key.

@@ -1,4 +1,4 @@
--- v0 -> v8: Latest schema
+-- v0 -> v9: Latest schema
 
 -- Columns marked "sealed" hold AES-256-GCM of the database package's Sealer. All else is in the clear.
 -- Times are Unix nanoseconds, 0 for none. JIDs are written as server/integrator/agent/device/user.
@@ -58,6 +58,7 @@ CREATE TABLE postern_prekey (
 	id       BIGINT  NOT NULL,
 	key_pair BYTEA   NOT NULL, -- sealed
 	uploaded BOOLEAN NOT NULL DEFAULT false,
+	sent     BIGINT  NOT NULL DEFAULT 0, -- when it was made for a retry receipt, 0 of those that the gatekeeper hands out
 
 	PRIMARY KEY (account, id)
 );

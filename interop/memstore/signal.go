@@ -15,6 +15,8 @@ import (
 type preKey struct {
 	interop.PreKey
 	sent bool
+	// stored is set of keys that were stored as sent.
+	stored time.Time
 }
 
 // LoadSession implements [interop.SessionStore].
@@ -96,9 +98,32 @@ func (s *Store) AddPreKeys(ctx context.Context, keys []interop.PreKey, sent bool
 	return s.locked(ctx, func() error {
 		last := s.lastPreKeyID
 		s.undo = append(s.undo, func() { s.lastPreKeyID = last })
+		var stored time.Time
+		if sent {
+			stored = s.now()
+		}
 		for _, key := range keys {
-			put(s, s.preKeys, key.ID, preKey{PreKey: key, sent: sent})
+			put(s, s.preKeys, key.ID, preKey{PreKey: key, sent: sent, stored: stored})
 			s.lastPreKeyID = max(s.lastPreKeyID, key.ID)
+		}
+		return nil
+	})
+}
+
+// PruneSentPreKeys implements [interop.PreKeyStore].
+func (s *Store) PruneSentPreKeys(ctx context.Context, keep int, before time.Time) error {
+	return s.locked(ctx, func() error {
+		var ids []uint32
+		for id, key := range s.preKeys {
+			if !key.stored.IsZero() {
+				ids = append(ids, id)
+			}
+		}
+		slices.Sort(ids)
+		for i, id := range ids {
+			if len(ids)-i > keep || s.preKeys[id].stored.Before(before) {
+				drop(s, s.preKeys, id)
+			}
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -105,6 +106,7 @@ var preKeyTests = map[string]func(t *testing.T, store interop.Store){
 	"LastIDDoesNotFall":        testLastPreKeyID,
 	"UnsentUntilUploaded":      testUnsentPreKeys,
 	"SentKeysAreNeverUploaded": testSentPreKeys,
+	"SentKeysAreForgotten":     testPruneSentPreKeys,
 }
 
 // preKeys makes keys whose bytes tell them apart.
@@ -176,6 +178,31 @@ func testSentPreKeys(t *testing.T, store interop.Store) {
 	must(t, store.AddPreKeys(ctx, preKeys(2), true))
 	must(t, store.AddPreKeys(ctx, preKeys(3), false))
 	equal(t, "unsent", preKeyIDs(value[[]interop.PreKey](t)(store.UnsentPreKeys(ctx))), [4]uint32{1, 3})
+}
+
+func testPruneSentPreKeys(t *testing.T, store interop.Store) {
+	ctx := context.Background()
+	must(t, store.AddPreKeys(ctx, preKeys(1), false))
+	must(t, store.AddPreKeys(ctx, preKeys(2, 3, 4), true))
+	must(t, store.AddPreKeys(ctx, preKeys(5), false))
+	must(t, store.MarkPreKeysUploaded(ctx, 5))
+	there := func(step string, want ...uint32) {
+		t.Helper()
+		var ids []uint32
+		for id := range uint32(6) {
+			if value[*interop.PreKey](t)(store.LoadPreKey(ctx, id)) != nil {
+				ids = append(ids, id)
+			}
+		}
+		equal(t, step, fmt.Sprint(ids), fmt.Sprint(want))
+	}
+	must(t, store.PruneSentPreKeys(ctx, 3, time.Unix(1, 0)))
+	there("all are new and few", 1, 2, 3, 4, 5)
+	must(t, store.PruneSentPreKeys(ctx, 2, time.Unix(1, 0)))
+	there("one is too many", 1, 3, 4, 5)
+	must(t, store.PruneSentPreKeys(ctx, 2, time.Now().Add(time.Hour)))
+	there("all are old", 1, 5)
+	equal(t, "last id", value[uint32](t)(store.LastPreKeyID(ctx)), 5)
 }
 
 var signedPreKeyTests = map[string]func(t *testing.T, store interop.Store){
