@@ -33,12 +33,13 @@ func TestSilentGatekeeper(t *testing.T) {
 	waitFor[*interop.Disconnected](s.events)
 }
 
-func TestAcksThatDoNotCome(t *testing.T) {
+// unacknowledged sends A to Bob, whose ack does not come, and returns the connection after the one that was given up for it. The
+// client looks after it in 20 seconds.
+func unacknowledged(t *testing.T, contacts ...*contact) (*fakeClock, *subject, *link) {
 	clock := newFakeClock()
 	p := newPeer(t)
 	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
-	bob := newContact(t, bobJID, 1)
-	p.answerAlso(answers(bob))
+	p.answerAlso(answers(contacts...))
 	s.Start()
 	l := p.login()
 	clock.waitArmed(t, 20*time.Second, 20*time.Second)
@@ -50,6 +51,13 @@ func TestAcksThatDoNotCome(t *testing.T) {
 	clock.waitArmed(t, down.RetryIn, down.RetryIn)
 	clock.advance(down.RetryIn)
 	l = p.login()
+	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	return clock, s, l
+}
+
+func TestAcksThatDoNotCome(t *testing.T) {
+	bob := newContact(t, bobJID, 1)
+	_, s, l := unacknowledged(t, bob)
 	node := l.next("message")
 	bob.open(s, node, 0)
 	l.ack(node, 0)
@@ -58,22 +66,7 @@ func TestAcksThatDoNotCome(t *testing.T) {
 
 // TestAMessageThatIsNeverAcknowledged: the gatekeeper takes others. It costs one connection, and then only its own chat waits.
 func TestAMessageThatIsNeverAcknowledged(t *testing.T) {
-	clock := newFakeClock()
-	p := newPeer(t)
-	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
-	p.answerAlso(answers(newContact(t, bobJID, 1), newContact(t, carolJID, 1)))
-	s.Start()
-	l := p.login()
-	clock.waitArmed(t, 20*time.Second, 20*time.Second)
-	s.send(bobJID, "A")
-	l.next("message")
-	clock.advance(31 * time.Second)
-	l.waitClosed()
-	down := waitFor[*interop.Disconnected](s.events)
-	clock.waitArmed(t, down.RetryIn, down.RetryIn)
-	clock.advance(down.RetryIn)
-	l = p.login()
-	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock, s, l := unacknowledged(t, newContact(t, bobJID, 1), newContact(t, carolJID, 1))
 	for _, other := range []string{"B", "C", "D", "E"} {
 		if node := l.next("message"); node.Attrs["id"] != "A" {
 			t.Fatalf("got %v", node.Attrs["id"])
@@ -95,22 +88,7 @@ func TestAMessageThatIsNeverAcknowledged(t *testing.T) {
 
 // TestAGatekeeperThatAcknowledgesNothingFailsNoMessage: then it is not the message's fault.
 func TestAGatekeeperThatAcknowledgesNothingFailsNoMessage(t *testing.T) {
-	clock := newFakeClock()
-	p := newPeer(t)
-	s := newSubject(t, p, func(o *interop.Options) { o.Clock = clock })
-	p.answerAlso(answers(newContact(t, bobJID, 1)))
-	s.Start()
-	l := p.login()
-	clock.waitArmed(t, 20*time.Second, 20*time.Second)
-	s.send(bobJID, "A")
-	l.next("message")
-	clock.advance(31 * time.Second)
-	l.waitClosed()
-	down := waitFor[*interop.Disconnected](s.events)
-	clock.waitArmed(t, down.RetryIn, down.RetryIn)
-	clock.advance(down.RetryIn)
-	l = p.login()
-	clock.waitArmed(t, 20*time.Second, 20*time.Second)
+	clock, s, l := unacknowledged(t, newContact(t, bobJID, 1))
 	for range 6 {
 		l.next("message")
 		clock.advance(31 * time.Second)
