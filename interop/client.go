@@ -29,7 +29,7 @@ type Options struct {
 	Clock Clock
 	// Jitter is for tests: numbers of at least 0 and under 1, safe for concurrent use; nil is random.
 	Jitter func() float64
-	// HTTPClient dials the websocket and fetches pictures and files. Shared by all clients of a process. Default http.DefaultClient.
+	// HTTPClient dials the websocket and fetches files. Shared by all clients of a process. Default http.DefaultClient.
 	HTTPClient *http.Client
 	// Complete makes a message of a draft that was given to SendDraft. It is called while the channel is up, for one draft of
 	// a chat at a time and for different chats side by side, and takes the time that it takes; its ctx ends with Stop, which

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -331,7 +332,11 @@ func TestPictureOfAContact(t *testing.T) {
 	if err != nil || picture == nil {
 		t.Fatalf("got %+v, %v", picture, err)
 	}
-	if data, err := alice.DownloadPicture(ctx, picture); err != nil || string(data) != pictureBytes {
+	if response, err = http.Get(picture.URL); err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if data, err := io.ReadAll(response.Body); err != nil || string(data) != pictureBytes {
 		t.Errorf("got %d bytes, %v", len(data), err)
 	}
 }
