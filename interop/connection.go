@@ -27,7 +27,9 @@ type connection struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	// lastInbound is when the last stanza came, in nanoseconds of the client's clock.
+	// opened is when the connection was made. lastInbound is when the last stanza came, as the [time.Duration] since then: of a time alone,
+	// a machine whose clock is set back would believe for that long that something came just now.
+	opened      time.Time
 	lastInbound atomic.Int64
 	// stanzas counts what came after the login, dispatched what of it was handed to its verb. idleAt is how many had come when
 	// the run was found idle; see Rest.
@@ -45,9 +47,8 @@ type connection struct {
 }
 
 func newConnection(r *run, conn *wire.Conn) *connection {
-	c := &connection{run: r, wire: conn}
+	c := &connection{run: r, wire: conn, opened: r.client.options.Clock.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.lastInbound.Store(r.client.options.Clock.Now().UnixNano())
 	return c
 }
 
@@ -96,7 +97,7 @@ func (c *connection) read() (*waBinary.Node, error) {
 		c.close(fmt.Errorf("failed to read from the chat channel: %w", err))
 		return nil, c.ended()
 	}
-	c.lastInbound.Store(c.run.client.options.Clock.Now().UnixNano())
+	c.lastInbound.Store(int64(c.run.client.options.Clock.Now().Sub(c.opened)))
 	return node, nil
 }
 

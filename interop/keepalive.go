@@ -58,7 +58,7 @@ func (c *connection) scheduleLook(pause time.Duration) {
 // look checks for signs of life and pings if there were none lately. Any stanza is a sign of life.
 func (c *connection) look() {
 	now := c.run.client.options.Clock.Now()
-	lastInbound := time.Unix(0, c.lastInbound.Load())
+	lastInbound := c.opened.Add(time.Duration(c.lastInbound.Load()))
 	overdue := c.run.outbox.checkAcks(c)
 
 	c.mu.Lock()
