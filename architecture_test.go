@@ -41,10 +41,11 @@ var withinBridge = map[string][]string{
 	"bridge/limits":     {},
 	"bridge/audit":      {},
 	"bridge/connector": {"bridge/adminroom", "bridge/attendance", "bridge/audit", "bridge/consent", "bridge/homeserver", "bridge/limits", "bridge/metrics",
-		"bridge/preview", "bridge/records", "bridge/settings", "bridge/transcode", "bridge/users"},
+		"bridge/outbound", "bridge/preview", "bridge/records", "bridge/settings", "bridge/transcode", "bridge/users"},
 	"bridge/doctor":     {"bridge/config", "bridge/homeserver", "bridge/metrics", "bridge/transcode"},
 	"bridge/config":     {},
 	"bridge/homeserver": {},
+	"bridge/outbound":   {"bridge/preview"},
 	"bridge/users":      {"bridge/audit", "bridge/consent", "bridge/records", "bridge/settings"},
 }
 

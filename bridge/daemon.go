@@ -21,8 +21,8 @@ import (
 	"postern/bridge/connector"
 	"postern/bridge/homeserver"
 	"postern/bridge/metrics"
+	"postern/bridge/outbound"
 	"postern/bridge/preview"
-	"postern/bridge/transcode"
 	"postern/bridge/troubles"
 	"postern/database"
 	"postern/interop"
@@ -151,7 +151,7 @@ func (d *Daemon) build(ctx context.Context) error {
 		Tokens:       d.provider,
 		Matrix:       d.matrix,
 		LoginsAtOnce: d.cfg.Limits.LoginsAtOnce,
-		HTTPClient:   connector.NewHTTPClient(),
+		HTTPClient:   outbound.NewClient(),
 		Clock:        d.clock,
 		Metrics:      d.metrics,
 		InteropLog:   d.logOf(config.ComponentInterop),
@@ -185,61 +185,6 @@ func (d *Daemon) build(ctx context.Context) error {
 	d.history = metrics.NewHistory(d.metrics, time.Now())
 	d.page = d.newAdminPage()
 	return nil
-}
-
-// previewsAtOnce is how many pictures are decoded at the same time: a large one takes much memory.
-const previewsAtOnce = 1
-
-// probeTranscoder looks for ffmpeg, and says in the log what it means if there is none, or one that cannot do everything.
-func probeTranscoder(ctx context.Context, program string, log zerolog.Logger) *transcode.Tool {
-	if program == "" {
-		log.Info().Msg("ffmpeg is turned off: voice messages, GIFs and stickers are sent as ordinary files where they need conversion")
-		return nil
-	}
-	tool, err := transcode.Probe(ctx, program)
-	if err != nil {
-		log.Warn().Err(err).Msg("ffmpeg cannot be used: voice messages, GIFs and stickers are sent as ordinary files where they need conversion")
-		return nil
-	}
-	log.Info().Str("version", tool.Version()).Bool("voice", tool.CanVoice()).Bool("gif", tool.CanGIF()).Bool("sticker", tool.CanSticker()).
-		Msg("ffmpeg found")
-	return tool
-}
-
-func newProvider(
-	ctx context.Context, cfg *config.Config, key database.SecretKey, entries []*connector.Gatekeeper, db *database.Database,
-	wake func(ctx context.Context, gatekeeper, user string), now func() time.Time, observe func(route string, status int), log zerolog.Logger,
-) (*provider.Provider, error) {
-	audiences := make([]provider.Audience, 0, len(entries))
-	for _, entry := range entries {
-		audiences = append(audiences, provider.Audience{Name: entry.Audience, Integrator: entry.Integrator})
-	}
-	var pushers []provider.Pusher
-	for _, entry := range cfg.Gatekeepers {
-		if entry.PushIssuer != "" {
-			pushers = append(pushers, provider.Pusher{Gatekeeper: entry.ID, Issuer: entry.PushIssuer, KeysURL: entry.PushKeysURL})
-		}
-	}
-	proxies, err := cfg.Public.Proxies()
-	if err != nil {
-		return nil, err
-	}
-	options := provider.Options{
-		Issuer:         cfg.Public.URL,
-		Domain:         cfg.Homeserver.Domain,
-		Audiences:      audiences,
-		Keys:           db.ProviderKeys(),
-		Pushers:        pushers,
-		Wake:           wake,
-		Now:            now,
-		Observe:        observe,
-		TrustedProxies: proxies,
-		Log:            log,
-	}
-	if err = setUpHosting(&options, cfg, key); err != nil {
-		return nil, err
-	}
-	return provider.New(ctx, options)
 }
 
 // Run starts everything, runs until ctx ends, and stops everything, which takes at most ten seconds. It returns nil

@@ -20,7 +20,7 @@ import (
 const maxUserLines = 30
 
 // adminCommands are those of admins for users.
-func (n *Network) adminCommands() []commands.CommandHandler {
+func (n botCommands) adminCommands() []commands.CommandHandler {
 	handler := func(name, description, args string, do func(*commands.Event)) commands.CommandHandler {
 		return &commands.FullHandler{
 			Func: do, Name: name, RequiresAdmin: true,
@@ -35,7 +35,7 @@ func (n *Network) adminCommands() []commands.CommandHandler {
 	}
 }
 
-func (n *Network) suspendUser(ce *commands.Event) {
+func (n botCommands) suspendUser(ce *commands.Event) {
 	name, reason, _ := strings.Cut(ce.RawArgs, " ")
 	user, reason, err := users.ParseSuspension(name, reason, n.Domain)
 	if err != nil {
@@ -60,7 +60,7 @@ func textSuspendDone(user id.UserID) string {
 		"that has to enlist again, and keeps the chats.", user)
 }
 
-func (n *Network) unsuspendUser(ce *commands.Event) {
+func (n botCommands) unsuspendUser(ce *commands.Event) {
 	user, err := users.ParseLocal(strings.TrimSpace(ce.RawArgs), n.Domain)
 	if err != nil {
 		ce.Reply("%s Usage: `$cmdprefix unsuspend <user ID>`", AsSentence(err))
@@ -78,7 +78,7 @@ func (n *Network) unsuspendUser(ce *commands.Event) {
 	}
 }
 
-func (n *Network) users(ce *commands.Event) {
+func (n botCommands) users(ce *commands.Event) {
 	search := strings.TrimSpace(ce.RawArgs)
 	found, err := users.List(ce.Ctx, n.Database, search, 0, maxUserLines+1)
 	if err != nil {
@@ -101,7 +101,7 @@ func (n *Network) users(ce *commands.Event) {
 	ce.ReplyAdvanced(strings.Join(lines, "<br>\n"), false, true)
 }
 
-func (n *Network) usersExport(ce *commands.Event) {
+func (n botCommands) usersExport(ce *commands.Event) {
 	format, search, _ := strings.Cut(ce.RawArgs, " ")
 	write := map[string]func(*bytes.Buffer, []users.Listed) error{
 		"csv":  func(b *bytes.Buffer, list []users.Listed) error { return users.WriteCSV(b, list) },
@@ -130,7 +130,7 @@ func (n *Network) usersExport(ce *commands.Event) {
 }
 
 // sendFile sends a file to the user's own room with the bot, encrypted, wherever the command came from.
-func (n *Network) sendFile(ce *commands.Event, name, mimeType string, content []byte) error {
+func (n botCommands) sendFile(ce *commands.Event, name, mimeType string, content []byte) error {
 	room, err := ce.User.GetManagementRoom(ce.Ctx)
 	if err != nil {
 		return fmt.Errorf("failed to find the user's room with the bot: %w", err)

@@ -13,7 +13,7 @@ import (
 )
 
 // blockCommands are about whom users keep away.
-func (n *Network) blockCommands() []commands.CommandHandler {
+func blockCommands() []commands.CommandHandler {
 	return []commands.CommandHandler{
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) { aboutAnyone(ce, "block +49 151 12345678", (*Client).Block) }, Name: "block",

@@ -10,7 +10,7 @@ import (
 )
 
 // exportCommand sends users what is stored about them.
-func (n *Network) exportCommand() *commands.FullHandler {
+func (n botCommands) exportCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			err := n.sendExport(ce)
@@ -31,7 +31,7 @@ func (n *Network) exportCommand() *commands.FullHandler {
 }
 
 // sendExport sends the file to the user's own room with the bot, encrypted, wherever the command came from.
-func (n *Network) sendExport(ce *commands.Event) error {
+func (n botCommands) sendExport(ce *commands.Event) error {
 	now := time.Now()
 	content, err := n.dataOf().Export(ce.Ctx, ce.User.MXID, now)
 	if err != nil {
@@ -40,6 +40,7 @@ func (n *Network) sendExport(ce *commands.Event) error {
 	return n.sendFile(ce, "postern-export-"+now.UTC().Format(time.DateOnly)+".json", "application/json", content)
 }
 
+// dataOf finds what is stored of users.
 func (n *Network) dataOf() *users.Data {
 	return &users.Data{Database: n.Database, Records: n.records, Domain: n.Domain, Name: n.gatekeeperName}
 }

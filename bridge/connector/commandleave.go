@@ -11,7 +11,7 @@ import (
 )
 
 // logoutCommand takes the place of bridgev2's, which says that all is done before anybody was told.
-func (n *Network) logoutCommand() *commands.FullHandler {
+func (n botCommands) logoutCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: n.logout,
 		Name: "logout",
@@ -23,7 +23,7 @@ func (n *Network) logoutCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) logout(ce *commands.Event) {
+func (n botCommands) logout(ce *commands.Event) {
 	enlistments, err := n.enlistments.OfUser(ce.Ctx, ce.User.MXID.String())
 	if err != nil {
 		ce.Log.Err(err).Msg("Failed to look for a user's enlistments")
@@ -49,7 +49,7 @@ func (n *Network) logout(ce *commands.Event) {
 }
 
 // leaveAll lets a user leave; what becomes of it they are told when it is known.
-func (n *Network) leaveAll(ce *commands.Event, enlistments []*database.Enlistment) {
+func (n botCommands) leaveAll(ce *commands.Event, enlistments []*database.Enlistment) {
 	for _, enlistment := range enlistments {
 		if enlistment.State == database.Leaving {
 			ce.Reply("You are leaving %s already. I will tell you when it is done. `erase pending` shows what is left.", n.gatekeeperName(enlistment.Gatekeeper))
@@ -67,7 +67,7 @@ func (n *Network) leaveAll(ce *commands.Event, enlistments []*database.Enlistmen
 }
 
 // eraseCommand asks once more and then lets the user leave everywhere.
-func (n *Network) eraseCommand() *commands.FullHandler {
+func (n botCommands) eraseCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			if strings.EqualFold(ce.RawArgs, "pending") {
@@ -89,7 +89,7 @@ func (n *Network) eraseCommand() *commands.FullHandler {
 }
 
 // sayPending tells users what is not erased yet.
-func (n *Network) sayPending(ce *commands.Event) {
+func (n botCommands) sayPending(ce *commands.Event) {
 	configured := func(gatekeeper string) bool { return n.gatekeeper(gatekeeper) != nil }
 	pending, err := n.dataOf().Pending(ce.Ctx, ce.User.MXID, configured)
 	if err != nil {
@@ -100,7 +100,7 @@ func (n *Network) sayPending(ce *commands.Event) {
 	ce.Reply("%s", textPending(pending, time.Now()))
 }
 
-func (n *Network) eraseConfirmed(ce *commands.Event) {
+func (n botCommands) eraseConfirmed(ce *commands.Event) {
 	commands.StoreCommandState(ce.User, nil)
 	if answer, err := parseAnswer(ce.RawArgs); err != nil || answer != answerYes {
 		ce.Reply("Nothing is erased.")

@@ -28,7 +28,8 @@ type userCommands struct {
 
 var _ bridgev2.CommandProcessor = (*commandQueue)(nil)
 
-func NewCommandQueue(inner bridgev2.CommandProcessor) *commandQueue {
+// NewCommandQueue puts a queue for each user before a processor.
+func NewCommandQueue(inner bridgev2.CommandProcessor) bridgev2.CommandProcessor {
 	return &commandQueue{inner: inner, users: make(map[id.UserID]*userCommands)}
 }
 

@@ -8,7 +8,7 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
-func (n *Network) reportCommand() *commands.FullHandler {
+func reportCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: reportContact, Name: "report", RequiresPortal: true,
 		Help: commands.HelpMeta{

@@ -10,7 +10,7 @@ import (
 )
 
 // requestsCommand lists who asks.
-func (n *Network) requestsCommand() *commands.FullHandler {
+func requestsCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			clients, _ := chooseClients(ce.User, ce.Args)
@@ -35,7 +35,7 @@ func (n *Network) requestsCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) acceptCommand() *commands.FullHandler {
+func acceptCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			aboutContact(ce, "accept +49 151 12345678", func(ctx context.Context, c *Client, jid types.JID) (string, error) {
@@ -51,7 +51,7 @@ func (n *Network) acceptCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) declineCommand() *commands.FullHandler {
+func declineCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			clients, args := chooseClients(ce.User, ce.Args)
@@ -75,7 +75,7 @@ func (n *Network) declineCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) undeclineCommand() *commands.FullHandler {
+func undeclineCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: func(ce *commands.Event) {
 			aboutContact(ce, "undecline +49 151 12345678", func(ctx context.Context, c *Client, jid types.JID) (string, error) {

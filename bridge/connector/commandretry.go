@@ -13,7 +13,7 @@ import (
 )
 
 // retryCommand fetches files again that could not be had.
-func (n *Network) retryCommand() *commands.FullHandler {
+func (n botCommands) retryCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func:           n.retry,
 		Name:           portal.RetryCommand,
@@ -26,7 +26,7 @@ func (n *Network) retryCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) retry(ce *commands.Event) {
+func (n botCommands) retry(ce *commands.Event) {
 	login, err := ce.Bridge.GetExistingUserLoginByID(ce.Ctx, ce.Portal.Receiver)
 	if err != nil || login == nil || login.UserMXID != ce.User.MXID {
 		ce.Reply("This is not your chat.")

@@ -8,13 +8,18 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
-// AddCommands adds what users and admins write to the bot, and replaces those of bridgev2's commands that do not fit: some expect mautrix' own types where we have
-// ours, one would store a user's access token in the clear, and one refuses without a reason.
-func (n *Network) AddCommands(processor *commands.Processor) {
+// botCommands is what users and admins write to the bot.
+type botCommands struct{ *Network }
+
+// AddCommands adds what users and admins write to the bot, and replaces those of bridgev2's commands that do not fit: some expect mautrix'
+// own types where we have ours, one would store a user's access token in the clear, and one refuses without a reason.
+func (n *Network) AddCommands(processor *commands.Processor) { botCommands{n}.add(processor) }
+
+func (n botCommands) add(processor *commands.Processor) {
 	processor.AddHandlers(n.adminCommands()...)
-	processor.AddHandlers(n.trustCommands()...)
-	processor.AddHandlers(n.blockCommands()...)
-	processor.AddHandlers(n.reportCommand())
+	processor.AddHandlers(trustCommands()...)
+	processor.AddHandlers(blockCommands()...)
+	processor.AddHandlers(reportCommand())
 	processor.AddHandlers(
 		n.retryCommand(),
 		n.logoutCommand(),
@@ -22,10 +27,10 @@ func (n *Network) AddCommands(processor *commands.Processor) {
 		n.exportCommand(),
 		n.eeaCommand(),
 		n.settingsCommand(),
-		n.requestsCommand(),
-		n.acceptCommand(),
-		n.declineCommand(),
-		n.undeclineCommand(),
+		requestsCommand(),
+		acceptCommand(),
+		declineCommand(),
+		undeclineCommand(),
 		&commands.FullHandler{
 			Func: func(ce *commands.Event) {
 				if ce.User.MXID.Homeserver() != n.Domain {
@@ -95,7 +100,7 @@ func (n *Network) AddCommands(processor *commands.Processor) {
 const textNoSudo = "Nobody can use commands in another person's name here, so that the audit log is right about who did what. `help` shows what " +
 	"admins can do; to export or erase a user's data there are commands on the bridge's machine."
 
-func (n *Network) setPowerLevel(ce *commands.Event) {
+func (n botCommands) setPowerLevel(ce *commands.Event) {
 	user, level, err := parsePowerLevel(ce.User.MXID, ce.Args)
 	if err != nil {
 		ce.Reply("Usage: `$cmdprefix set-pl [user ID] <level>`")

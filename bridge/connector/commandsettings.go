@@ -10,7 +10,7 @@ import (
 )
 
 // settingsCommand shows and changes what users can set.
-func (n *Network) settingsCommand() *commands.FullHandler {
+func (n botCommands) settingsCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: n.settings,
 		Name: "settings",
@@ -23,7 +23,7 @@ func (n *Network) settingsCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) settings(ce *commands.Event) {
+func (n botCommands) settings(ce *commands.Event) {
 	clients, args := chooseClients(ce.User, ce.Args)
 	switch {
 	case len(clients) == 0:

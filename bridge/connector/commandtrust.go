@@ -16,7 +16,7 @@ import (
 const argsContact = "[_phone number_ or _Matrix ID_]"
 
 // trustCommands are about security codes.
-func (n *Network) trustCommands() []commands.CommandHandler {
+func trustCommands() []commands.CommandHandler {
 	return []commands.CommandHandler{
 		&commands.FullHandler{
 			Func: showCode, Name: "code", Aliases: []string{"security-code"},

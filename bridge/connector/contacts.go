@@ -9,17 +9,14 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"postern/bridge/outbound"
 	"postern/interop"
 	"postern/portal"
 	"postern/puppet"
 )
 
-const (
-	// pictureTimeout bounds the question for a picture, which holds up the first message of a new contact.
-	pictureTimeout = 5 * time.Second
-	// pictureFetchTimeout bounds loading it.
-	pictureFetchTimeout = 20 * time.Second
-)
+// pictureTimeout bounds the question for a picture, which holds up the first message of a new contact.
+const pictureTimeout = 5 * time.Second
 
 // GetUserInfo implements bridgev2.NetworkAPI: how a contact looks, from what is stored and from their picture.
 func (c *Client) GetUserInfo(ctx context.Context, ghost *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
@@ -54,11 +51,11 @@ func (c *Client) addPicture(ctx context.Context, profile *puppet.Profile) {
 }
 
 func (c *Client) fetchPicture(ctx context.Context, picture *interop.Picture) ([]byte, error) {
-	data, err := c.network.pictures.fetch(ctx, c.gatekeeper, picture)
+	data, err := c.network.pictures.Fetch(ctx, c.gatekeeper, picture)
 	if err != nil {
 		return nil, err
 	}
-	return data, checkPicture(data)
+	return data, outbound.CheckPicture(data)
 }
 
 // introduce gives a contact whose first message this is a name and a picture before the message is shown. For all other

@@ -85,6 +85,7 @@ const (
 	connectionSuspended = "suspended"
 )
 
+// ConnectionStates are how an enlisted user can be connected, as [Network.State] and [Network.ConnectionsOf] say it.
 var ConnectionStates = []string{connectionUp, connectionTrying, connectionResting, connectionSuspended}
 
 // ConnectionsOf returns how a user's logins are connected, one of ConnectionStates by gatekeeper, as far as they are loaded.

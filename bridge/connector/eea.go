@@ -18,7 +18,7 @@ import (
 // when they enlisted, counts as one who withdrew it and is suspended.
 
 // eeaCommand withdraws the declaration to be in the EEA, or makes it again.
-func (n *Network) eeaCommand() *commands.FullHandler {
+func (n botCommands) eeaCommand() *commands.FullHandler {
 	return &commands.FullHandler{
 		Func: n.eea,
 		Name: "eea",
@@ -30,7 +30,7 @@ func (n *Network) eeaCommand() *commands.FullHandler {
 	}
 }
 
-func (n *Network) eea(ce *commands.Event) {
+func (n botCommands) eea(ce *commands.Event) {
 	change := map[string]func(context.Context, *bridgev2.User, *Gatekeeper, *database.Enlistment) (string, error){
 		"confirm": n.confirmEEA, "withdraw": n.withdrawEEA,
 	}[ce.RawArgs]

@@ -15,9 +15,6 @@ const (
 	RoomsPerMinute = roomsPerMinute
 )
 
-// CheckPicture refuses profile pictures that would be huge.
-var CheckPicture = checkPicture
-
 // TextRequestName is what an invitation is called.
 var TextRequestName = textRequestName
 

@@ -2,23 +2,9 @@ package connector
 
 import (
 	"context"
-	"net/netip"
 
 	"maunium.net/go/mautrix/bridgev2"
 	mxdatabase "maunium.net/go/mautrix/bridgev2/database"
-
-	"postern/interop"
-)
-
-// FetchPicture loads a picture that a gatekeeper named.
-func FetchPicture(ctx context.Context, gatekeeper *interop.Gatekeeper, address string) ([]byte, error) {
-	return newPictureLoader(NewHTTPClient()).fetch(ctx, gatekeeper, &interop.Picture{URL: address})
-}
-
-var (
-	IsPrivate         func(netip.Addr) bool = isPrivate
-	ErrPictureAddress                       = errPictureAddress
-	ErrPrivateAddress                       = errPrivateAddress
 )
 
 // NoticeEdit returns what a notice changes in the parts of a message that are in the room; nil is nothing. instead is set

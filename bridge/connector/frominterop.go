@@ -3,15 +3,12 @@ package connector
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/types"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
-	"maunium.net/go/mautrix/bridgev2/status"
-	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"postern/bridge/homeserver"
@@ -190,134 +187,3 @@ func (c *Client) queue(evt bridgev2.RemoteEvent, common *remoteEvent) error {
 
 // errHandling: bridgev2 failed and did not say why, which it does after a panic.
 var errHandling = errors.New("handling the event failed")
-
-func (c *Client) handleReceipt(ctx context.Context, receipt *interop.Receipt) error {
-	contact, key, err := c.chat(receipt.Chat)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt of an unusable sender")
-		return nil
-	}
-	targets := make([]networkid.MessageID, 0, len(receipt.IDs))
-	for _, messageID := range receipt.IDs {
-		if target, err := portal.MessageID(portal.FromUser, contact, messageID); err == nil {
-			targets = append(targets, target)
-		}
-	}
-	if receipt.Type == interop.ReceiptDelivered {
-		return c.unlessHopeless(ctx, c.deliverReceipt(ctx, key, contact, targets))
-	}
-	evt := &remoteReceipt{
-		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: receipt.Timestamp},
-		targets:     targets,
-	}
-	if err = c.queue(evt, &evt.remoteEvent); errors.Is(err, errNotBegun) {
-		return nil // there is no room to show it in
-	}
-	return c.unlessHopeless(ctx, err)
-}
-
-// unlessHopeless drops what is about an earlier message and what the homeserver will never take, such as a receipt in a room
-// that was purged: it must not hold up the messages behind it.
-func (c *Client) unlessHopeless(ctx context.Context, err error) error {
-	if err == nil || failureKind(err) == failureWait {
-		return err
-	}
-	zerolog.Ctx(ctx).Warn().Err(err).Msg("Dropped a receipt or a change that cannot be shown")
-	return nil
-}
-
-// deliverReceipt says at each message that the contact's phone has it. bridgev2 could do that too, but would not tell
-// whether it worked.
-func (c *Client) deliverReceipt(ctx context.Context, key networkid.PortalKey, contact networkid.UserID, targets []networkid.MessageID) error {
-	room, err := c.room(ctx, key)
-	if err != nil || room == "" {
-		return err
-	}
-	ms := &bridgev2.MessageStatus{
-		Status:      event.MessageStatusSuccess,
-		DeliveredTo: []id.UserID{c.network.Matrix.FormatGhostMXID(contact)},
-	}
-	for _, target := range targets {
-		parts, err := c.network.bridge.DB.Message.GetAllPartsByID(ctx, key.Receiver, target)
-		if err != nil {
-			return fmt.Errorf("failed to look for a delivered message: %w", err)
-		}
-		for _, part := range parts {
-			err = c.network.Matrix.DeliverStatus(ctx, ms, &bridgev2.MessageStatusEventInfo{
-				RoomID: room, SourceEventID: part.MXID, EventType: event.EventMessage, Sender: part.SenderMXID,
-			})
-			if c.network.Matrix.Gone(ctx, room, err) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (c *Client) handleChatState(state *interop.ChatState) error {
-	contact, key, err := c.chat(state.Chat)
-	if err != nil {
-		return err
-	}
-	evt := &remoteTyping{
-		remoteEvent: remoteEvent{client: c, key: key, sender: contact, at: time.Now()},
-		composing:   state.Composing,
-		recording:   state.Recording,
-	}
-	return c.queue(evt, &evt.remoteEvent)
-}
-
-// handleHealth tells the user how the chat channel is doing.
-func (c *Client) handleHealth(ctx context.Context, evt interop.Event) {
-	log := zerolog.Ctx(ctx)
-	switch evt := evt.(type) {
-	case *interop.Connected:
-		c.settle()
-		log.Info().Msg("Connected to the gatekeeper")
-		if err := c.network.noteConnected(ctx, c.enlistment.Account); err != nil {
-			log.Err(err).Msg("Failed to note that the user was connected")
-		}
-		c.network.connectionMade(c.gatekeeper)
-		if c.attendance != nil {
-			c.attendance.Connected()
-		}
-		c.sendState(status.BridgeState{StateEvent: status.StateConnected})
-		c.forgetOldUnfetched(ctx)
-		c.forgetOldRequests(ctx)
-		c.settleSoon()
-		c.compareBlocksSoon()
-		c.lookAtIgnored()
-		if kept := c.chats.takeReceipts(); len(kept) > 0 {
-			c.network.Spawn(func(ctx context.Context) { c.sendKeptReceipts(c.login.Log.WithContext(ctx), kept) })
-		}
-	case *interop.OfflineDelivered:
-		log.Debug().Int("count", evt.Count).Msg("Everything that waited at the gatekeeper is delivered")
-	case *interop.Disconnected:
-		c.settle()
-		log.Warn().Err(evt.Err).Dur("retry_in", evt.RetryIn).Msg("Disconnected from the gatekeeper")
-		c.sendState(disconnectedState(c.gatekeeper, evt.Err))
-		c.network.connectionFailed(c.gatekeeper, evt.Err)
-	case *interop.Ended:
-		c.settle()
-		c.end()
-		log.Error().Err(evt.Err).Msg("The connection to the gatekeeper ended for good")
-		c.sendState(endedState(c.gatekeeper, evt.Err))
-		if errors.Is(evt.Err, interop.ErrNotEnlisted) {
-			c.lapse(ctx)
-		} else if isOutdated(evt.Err) {
-			c.network.outdated(c.gatekeeper)
-		} else {
-			c.network.connectionFailed(c.gatekeeper, evt.Err)
-		}
-	}
-}
-
-func (c *Client) sendKeptReceipts(ctx context.Context, kept map[networkid.PortalKey]readSpan) {
-	for key, span := range kept {
-		if err := c.sendRead(ctx, key, span.after, span.upTo); err != nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Object("portal_key", key).Msg("Failed to send a read receipt that waited")
-		}
-	}
-}

@@ -22,6 +22,7 @@ import (
 	"postern/bridge/enlisttest"
 	"postern/bridge/homeserver"
 	"postern/bridge/limits"
+	"postern/bridge/outbound"
 	"postern/bridge/preview"
 	"postern/database"
 	"postern/interop"
@@ -109,7 +110,7 @@ func (i *installation) build(ctx context.Context) (err error) {
 		Tokens:       i.partner,
 		Matrix:       matrix,
 		LoginsAtOnce: 4,
-		HTTPClient:   connector.NewHTTPClient(),
+		HTTPClient:   outbound.NewClient(),
 		Clock:        i.clock,
 		InteropLog:   zerolog.Nop(),
 		Restored:     i.restored,

@@ -46,6 +46,7 @@ func textNotInEEA(gatekeeper string) string {
 	return fmt.Sprintf("%s offers this only to people in the European Economic Area, so nothing was done and nothing was sent.", gatekeeper)
 }
 
+// TextBridgeProblem is what people read if only the log can say what went wrong.
 const TextBridgeProblem = "It did not work: the bridge has a problem. Please try again later."
 
 const textEraseQuestion = "You are about to leave all gatekeepers. People there can no longer write to you, and your keys, your chats, your contacts and " +

@@ -22,13 +22,16 @@ import (
 // maxProvisionBody bounds the body of a request, in bytes.
 const maxProvisionBody = 16 << 10
 
+// provisioning are the requests that need all of the network.
+type provisioning struct{ *Network }
+
 // provisionHandler does what a user asks for and returns what is answered as JSON with status 200. Errors that people may read have
 // a status of their own; see provisionError.
 type provisionHandler func(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error)
 
 // AddProvisioning is homeserver.Options.Provision.
 func (n *Network) AddProvisioning(router *http.ServeMux, userOf func(*http.Request) *bridgev2.User) {
-	for pattern, handle := range n.provisionRoutes() {
+	for pattern, handle := range (provisioning{n}).routes() {
 		router.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxProvisionBody)
 			answer, err := handle(r.Context(), userOf(r), r)

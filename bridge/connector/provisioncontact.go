@@ -13,7 +13,7 @@ import (
 
 // What the provisioning interface has for contacts and settings: the same functions that the commands call.
 
-// contactRoutes are part of provisionRoutes.
+// contactRoutes are part of provisioning.routes.
 func contactRoutes() map[string]provisionHandler {
 	return map[string]provisionHandler{
 		"GET /postern/v1/settings":        provisionSettings,

@@ -14,7 +14,7 @@ import (
 
 // What the provisioning interface has for blocks and security codes.
 
-// trustRoutes are part of provisionRoutes.
+// trustRoutes are part of provisioning.routes.
 func trustRoutes() map[string]provisionHandler {
 	return map[string]provisionHandler{
 		"GET /postern/v1/blocks":                      provisionBlocks,

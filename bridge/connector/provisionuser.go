@@ -17,19 +17,19 @@ import (
 
 // What the provisioning interface has for the user as a whole.
 
-// provisionRoutes are all requests, below /_matrix/provision.
-func (n *Network) provisionRoutes() map[string]provisionHandler {
+// routes are all requests, below /_matrix/provision.
+func (n provisioning) routes() map[string]provisionHandler {
 	routes := contactRoutes()
 	maps.Copy(routes, trustRoutes())
-	routes["GET /postern/v1/export"] = n.provisionExport
-	routes["GET /postern/v1/erase"] = n.provisionPending
-	routes["POST /postern/v1/erase"] = n.provisionErase
-	routes["POST /postern/v1/eea"] = n.provisionEEA
-	routes["POST /postern/v1/retry"] = n.provisionRetry
+	routes["GET /postern/v1/export"] = n.export
+	routes["GET /postern/v1/erase"] = n.pending
+	routes["POST /postern/v1/erase"] = n.erase
+	routes["POST /postern/v1/eea"] = n.changeEEA
+	routes["POST /postern/v1/retry"] = n.retry
 	return routes
 }
 
-func (n *Network) provisionExport(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
+func (n provisioning) export(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
 	content, err := n.dataOf().Export(ctx, user.MXID, n.Clock.Now())
 	if errors.Is(err, users.ErrNobody) {
 		return nil, notFound("This bridge stores nothing about you.")
@@ -48,7 +48,7 @@ type leavingAnswer struct {
 	Message string   `json:"message"`
 }
 
-func (n *Network) provisionErase(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+func (n provisioning) erase(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
 	var input eraseInput
 	if err := readInput(r, &input); err != nil {
 		return nil, err
@@ -71,8 +71,8 @@ func (n *Network) provisionErase(ctx context.Context, user *bridgev2.User, r *ht
 	return answer, nil
 }
 
-// provisionPending says what is not erased yet, as sentences.
-func (n *Network) provisionPending(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
+// pending says what is not erased yet, as sentences.
+func (n provisioning) pending(ctx context.Context, user *bridgev2.User, _ *http.Request) (any, error) {
 	configured := func(gatekeeper string) bool { return n.gatekeeper(gatekeeper) != nil }
 	pending, err := n.dataOf().Pending(ctx, user.MXID, configured)
 	messages := make(map[string]string, len(pending))
@@ -90,7 +90,7 @@ type eeaInput struct {
 	Gatekeeper string `json:"gatekeeper,omitempty"`
 }
 
-func (n *Network) provisionEEA(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+func (n provisioning) changeEEA(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
 	var input eeaInput
 	if err := readInput(r, &input); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ type retryAnswer struct {
 	Problems []string `json:"problems"`
 }
 
-func (n *Network) provisionRetry(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
+func (n provisioning) retry(ctx context.Context, user *bridgev2.User, r *http.Request) (any, error) {
 	var input retryInput
 	if err := readInput(r, &input); err != nil {
 		return nil, err

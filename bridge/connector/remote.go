@@ -98,6 +98,7 @@ type remoteMessage struct {
 // rawID is the id as it is in the chat channel, for the log.
 func (m *remoteMessage) rawID() types.MessageID { return RawMessageID(m.id) }
 
+// RawMessageID is the id that a message has in the chat channel, "" if it is not one of ours.
 func RawMessageID(id networkid.MessageID) types.MessageID {
 	_, _, messageID, err := portal.ParseMessageID(id)
 	if err != nil {

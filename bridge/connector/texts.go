@@ -20,6 +20,7 @@ import (
 
 // What users read, apart from the causes, which are logged.
 
+// TextUnencryptedCommand answers a command in a room that is not encrypted.
 const TextUnencryptedCommand = "This room is not encrypted, so I do not read commands in it: others on the servers could " +
 	"read them too. Please turn encryption on in the room's settings, or start a new encrypted chat with me."
 

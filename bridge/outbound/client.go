@@ -1,4 +1,6 @@
-package connector
+// Package outbound are the HTTP clients for what gatekeepers ask us to connect to: their own servers, and the pictures of contacts, which may be
+// anywhere outside of our network.
+package outbound
 
 import (
 	"net"
@@ -16,9 +18,9 @@ const (
 	answerTimeout = 30 * time.Second
 )
 
-// NewHTTPClient makes the one client that all enlisted users share. HTTP/2 is off: a websocket cannot use it.
+// NewClient makes the one client that all enlisted users share. HTTP/2 is off: a websocket cannot use it.
 // Redirects are not followed.
-func NewHTTPClient() *http.Client {
+func NewClient() *http.Client {
 	dialer := &net.Dialer{Timeout: handshakeTimeout, KeepAlive: -1} // the chat channel has its own keepalive
 	return &http.Client{CheckRedirect: noRedirects, Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

@@ -1,4 +1,4 @@
-package connector
+package outbound
 
 import (
 	"context"
@@ -10,29 +10,32 @@ import (
 	"net/netip"
 	"net/url"
 	"syscall"
+	"time"
 
 	"postern/bridge/preview"
 	"postern/interop"
 	"postern/puppet"
 )
 
+// Why a picture is not even asked for.
 var (
-	errPictureAddress = errors.New("the picture's address is not one of the gatekeeper's kind")
-	errPrivateAddress = errors.New("the picture's address is inside a private network")
+	ErrPictureAddress = errors.New("the picture's address is not one of the gatekeeper's kind")
+	ErrPrivateAddress = errors.New("the picture's address is inside a private network")
 )
 
-// pictureLoader loads profile pictures from where a gatekeeper says they are. A gatekeeper outside may not make us ask
+// Pictures loads profile pictures from where a gatekeeper says they are. A gatekeeper outside may not make us ask
 // hosts inside our network: the address is checked after the name was looked up, when the connection is made.
-type pictureLoader struct {
+type Pictures struct {
 	// open connects to anything: for gatekeepers that are in a private network themselves, and for a configured proxy,
 	// which decides on its own what it reaches.
 	open   *http.Client
 	public *http.Client
 }
 
-func newPictureLoader(open *http.Client) *pictureLoader {
+// NewPictures makes a loader; open is what [NewClient] made.
+func NewPictures(open *http.Client) *Pictures {
 	dialer := &net.Dialer{Timeout: handshakeTimeout, Control: refusePrivate}
-	return &pictureLoader{open: open, public: &http.Client{
+	return &Pictures{open: open, public: &http.Client{
 		CheckRedirect: noRedirects,
 		Transport: &http.Transport{
 			DialContext:           dialer.DialContext,
@@ -44,22 +47,22 @@ func newPictureLoader(open *http.Client) *pictureLoader {
 	}}
 }
 
-// fetch returns at most [puppet.MaxPictureSize] plus one byte. A gatekeeper that is reached with TLS may not send us to an
-// address without.
-func (l *pictureLoader) fetch(ctx context.Context, gatekeeper *interop.Gatekeeper, picture *interop.Picture) ([]byte, error) {
+// Fetch returns at most [puppet.MaxPictureSize] plus one byte. A gatekeeper that is reached with TLS may not send us to an
+// address without. Errors: [ErrPictureAddress], [ErrPrivateAddress], and those of the network.
+func (l *Pictures) Fetch(ctx context.Context, gatekeeper *interop.Gatekeeper, picture *interop.Picture) ([]byte, error) {
 	address, err := url.Parse(picture.URL)
 	if err != nil || address.Host == "" {
-		return nil, errPictureAddress
+		return nil, ErrPictureAddress
 	}
 	clear := gatekeeper.ChatURL.Scheme == "ws"
 	if address.Scheme != "https" && !(clear && address.Scheme == "http") {
-		return nil, errPictureAddress
+		return nil, ErrPictureAddress
 	}
-	ctx, cancel := context.WithTimeout(ctx, pictureFetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
-		return nil, errPictureAddress
+		return nil, ErrPictureAddress
 	}
 	client, err := l.client(ctx, gatekeeper, request)
 	if err != nil {
@@ -76,11 +79,14 @@ func (l *pictureLoader) fetch(ctx context.Context, gatekeeper *interop.Gatekeepe
 	return io.ReadAll(io.LimitReader(response.Body, puppet.MaxPictureSize+1))
 }
 
+// fetchTimeout bounds loading a picture.
+const fetchTimeout = 20 * time.Second
+
 // maxPictureSide is how wide and high a profile picture may be, in pixels. WhatsApp's have 640.
 const maxPictureSide = 2048
 
-// checkPicture refuses what takes far more memory to show than to send: every client in every room decodes it.
-func checkPicture(data []byte) error {
+// CheckPicture refuses what takes far more memory to show than to send: every client in every room decodes it.
+func CheckPicture(data []byte) error {
 	format := preview.Sniff(data)
 	if format.Width == 0 || format.Height == 0 || format.Width > maxPictureSide || format.Height > maxPictureSide {
 		return fmt.Errorf("%w: %d by %d pixels", puppet.ErrPicture, format.Width, format.Height)
@@ -88,7 +94,7 @@ func checkPicture(data []byte) error {
 	return nil
 }
 
-func (l *pictureLoader) client(ctx context.Context, gatekeeper *interop.Gatekeeper, request *http.Request) (*http.Client, error) {
+func (l *Pictures) client(ctx context.Context, gatekeeper *interop.Gatekeeper, request *http.Request) (*http.Client, error) {
 	if isPrivateHost(ctx, gatekeeper.ChatURL.Hostname()) {
 		return l.open, nil
 	}
@@ -99,7 +105,7 @@ func (l *pictureLoader) client(ctx context.Context, gatekeeper *interop.Gatekeep
 		return l.public, nil
 	}
 	if address, err := netip.ParseAddr(request.URL.Hostname()); err == nil && isPrivate(address) {
-		return nil, errPrivateAddress
+		return nil, ErrPrivateAddress
 	}
 	return l.open, nil
 }
@@ -125,7 +131,7 @@ func isPrivateHost(ctx context.Context, host string) bool {
 func refusePrivate(_, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil || isPrivate(target.Addr()) {
-		return errPrivateAddress
+		return ErrPrivateAddress
 	}
 	return nil
 }

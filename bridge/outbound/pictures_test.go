@@ -1,4 +1,4 @@
-package connector_test
+package outbound_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"postern/bridge/connector"
+	"postern/bridge/outbound"
 	"postern/interop"
 	"postern/puppet"
 )
@@ -48,16 +48,16 @@ func TestPicturesAreLoadedFromTheGatekeepersKindOfPlaceOnly(t *testing.T) {
 		"private gatekeeper":       {inside, server.URL + "/picture", nil, 1},
 		"private gatekeeper, name": {"ws://localhost/chat", server.URL + "/picture", nil, 1},
 		"redirect":                 {inside, server.URL + "/moved", errors.New("status 302"), 1},
-		"loopback from outside":    {outsideClear, server.URL + "/picture", connector.ErrPrivateAddress, 0},
-		"name of a private host":   {outsideClear, "http://localhost" + port + "/picture", connector.ErrPrivateAddress, 0},
-		"without TLS":              {outside, server.URL + "/picture", connector.ErrPictureAddress, 0},
-		"file":                     {inside, "file:///etc/passwd", connector.ErrPictureAddress, 0},
-		"no host":                  {inside, "http:///picture", connector.ErrPictureAddress, 0},
-		"not an address":           {inside, "http://%", connector.ErrPictureAddress, 0},
+		"loopback from outside":    {outsideClear, server.URL + "/picture", outbound.ErrPrivateAddress, 0},
+		"name of a private host":   {outsideClear, "http://localhost" + port + "/picture", outbound.ErrPrivateAddress, 0},
+		"without TLS":              {outside, server.URL + "/picture", outbound.ErrPictureAddress, 0},
+		"file":                     {inside, "file:///etc/passwd", outbound.ErrPictureAddress, 0},
+		"no host":                  {inside, "http:///picture", outbound.ErrPictureAddress, 0},
+		"not an address":           {inside, "http://%", outbound.ErrPictureAddress, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0
-			data, err := connector.FetchPicture(context.Background(), gatekeeperAt(t, test.chat), test.picture)
+			data, err := outbound.NewPictures(outbound.NewClient()).Fetch(context.Background(), gatekeeperAt(t, test.chat), &interop.Picture{URL: test.picture})
 			switch {
 			case test.want == nil && (err != nil || string(data) != "picture"):
 				t.Errorf("got %q, %v", data, err)
@@ -89,7 +89,7 @@ func TestAProfilePictureThatIsABombIsRefused(t *testing.T) {
 		"no picture":             {[]byte("<html>"), false},
 		"empty":                  {nil, false},
 	} {
-		if err := connector.CheckPicture(test.data); (err == nil) != test.fine || !test.fine && !errors.Is(err, puppet.ErrPicture) {
+		if err := outbound.CheckPicture(test.data); (err == nil) != test.fine || !test.fine && !errors.Is(err, puppet.ErrPicture) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestPrivateAddressesAreKnown(t *testing.T) {
 		"fe80::1%eth0": true, "fd00::1": true, "::ffff:10.0.0.1": true, "64:ff9b::a00:1": true, "2002:a00:1::": true,
 		"157.240.1.1": false, "2a03:2880::1": false, "::ffff:157.240.1.1": false,
 	} {
-		if got := connector.IsPrivate(netip.MustParseAddr(address)); got != want {
+		if got := outbound.IsPrivate(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: private is %v, want %v", address, got, want)
 		}
 	}
@@ -114,7 +114,7 @@ func TestGatekeepersCannotSendATokenElsewhere(t *testing.T) {
 	defer other.Close()
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	response, err := connector.NewHTTPClient().PostForm(server.URL, url.Values{"token": {"secret"}})
+	response, err := outbound.NewClient().PostForm(server.URL, url.Values{"token": {"secret"}})
 	if err != nil {
 		t.Fatal(err)
 	}

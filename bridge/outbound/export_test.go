@@ -1,0 +1,4 @@
+package outbound
+
+// IsPrivate is isPrivate.
+var IsPrivate = isPrivate
