@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
@@ -118,6 +119,33 @@ func TestANewDeviceOfTheUserReadsWhatContactsWriteNext(t *testing.T) {
 	}
 	if devices := must(alice.Devices(ctx, alice.ID()))(t); len(devices) != 2 {
 		t.Errorf("the user has %d devices", len(devices))
+	}
+}
+
+// TestAContactsDeviceThatIsDeletedWithoutNewsIsMissedWithinAMinute, while its session goes on.
+func TestAContactsDeviceThatIsDeletedWithoutNewsIsMissedWithinAMinute(t *testing.T) {
+	ctx, s := own(t, stack.Options{})
+	reloaded(t, ctx, s, withRegistrations, s.Bridge.URL(), newsless(t, s.Bridge.URL()))
+	alice, bob := newEnlisted(t, ctx, s, "alice"), newContact(t, ctx, s, "Bob", 1)
+	first := unique("first")
+	tells(t, ctx, bob, alice, first)
+	received := alice.receives(t, ctx, first)
+	lost := isContactsOwn(t, ctx, alice, received)
+	deletesDevice(t, ctx, s, received.Sender, lost)
+	began := time.Now()
+	// So few messages that their session is not used up meanwhile.
+	for tick := time.NewTicker(4 * time.Second); ; <-tick.C {
+		text := unique("later")
+		tells(t, ctx, bob, alice, text)
+		received = alice.receives(t, ctx, text)
+		if devices := must(alice.Devices(ctx, received.Sender))(t); len(devices) > 0 {
+			break
+		} else if took := time.Since(began); took > 150*time.Second {
+			t.Fatalf("after %s the device is not missed", took)
+		}
+	}
+	if device := isContactsOwn(t, ctx, alice, received); device == lost {
+		t.Error("the contact has the device that was deleted")
 	}
 }
 
