@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (c *Client) sendResult(ctx context.Context, result *interop.SendResult) err
 		ErrorReason:   event.MessageStatusNetworkError,
 		InternalError: result.Err,
 		Message:       textSendFailed(c.gatekeeperName(), result.Err),
-		IsCertain:     true,
+		IsCertain:     !errors.Is(result.Err, interop.ErrUnconfirmed),
 		SendNotice:    true,
 	}, info)
 }
