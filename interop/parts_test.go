@@ -44,15 +44,3 @@ func TestAPartThatCannotBeDecryptedIsTold(t *testing.T) {
 		t.Errorf("the log does not tell: %s", log.String())
 	}
 }
-
-// TestAnUnknownKindOfEncryptionIsTold: what is acknowledged without being shown is lost in silence.
-func TestAnUnknownKindOfEncryptionIsTold(t *testing.T) {
-	_, s, l := started(t)
-	node := newContact(t, bobJID, 1).message(s, "hello")
-	node.GetChildren()[0].Attrs["type"] = "novel"
-	l.send(node)
-	if got := waitFor[*interop.Undecryptable](s.events); got.ID != "IN1" || got.Reason == nil {
-		t.Errorf("got %+v", got)
-	}
-	l.wantReceipt("ack", "IN1", "")
-}
