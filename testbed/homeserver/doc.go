@@ -6,5 +6,6 @@
 //	err = server.Start(ctx, "/path/to/registration.yaml")
 //	alice, err := server.CreateUser(ctx, "alice", "password")
 //
-// Nothing here is fit for anything but tests: no federation, no limits, the cheapest password hash.
+// Nothing here is fit for anything but tests: no federation, no limits, the cheapest password hash, databases that a power cut
+// may damage.
 package homeserver
