@@ -11,7 +11,7 @@ import (
 // The chart's measures, in the units of its viewBox. The plot has room for labels at the left and below.
 const (
 	chartWidth, chartHeight = 560, 190
-	plotLeft, plotRight     = 46, 552
+	plotLeft, plotRight     = 56, 552
 	plotTop, plotBottom     = 10, 164
 )
 
