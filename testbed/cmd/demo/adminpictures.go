@@ -27,7 +27,7 @@ func (s *scene) takeAdminPictures(ctx context.Context, b *browser.Browser, dir s
 		path string
 		view browser.View
 	}{
-		"admin-overview": {"/", browser.View{Width: 1060, Height: 1000, Still: true}},
+		"admin-overview": {"/", browser.View{Width: 1060, Height: 1150, Still: true}},
 		"admin-night":    {"/user?id=" + s.alice.ID().String(), browser.View{Width: 390, Height: 700, Dark: true, Still: true}},
 	} {
 		tab, err := s.openAdminPage(ctx, b, picture.path, picture.view)
