@@ -75,7 +75,7 @@ build/bin/staticcheck: testbed/go.mod | tools
 
 # --- check ------------------------------------------------------------------------------------------------------------
 
-# The end-to-end tests mostly wait, so more of them run side by side than there are processors. They are built without
+# Each end-to-end test waits often, so it takes six side by side to keep two processors at work. They are built without
 # the race detector: what they start is under test, not they. RACE=1 builds the bridge with it.
 E2E = go test -tags $(TAGS) -timeout 20m -parallel 6 $(TESTFLAGS) ./e2e
 E2E_ENV = $(if $(RACE),POSTERN_RACE=1)
