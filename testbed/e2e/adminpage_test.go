@@ -229,9 +229,8 @@ func (p *pageAdmin) pictures(t *testing.T, ctx context.Context, name string) {
 func TestTheAdminPageIsReachedWhileTheHomeserverIsAway(t *testing.T) {
 	ctx, s := own(t, stack.Options{})
 	newEnlisted(t, ctx, s, "alice")
-	if err := s.Homeserver.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	// Not Stop: Dendrite, asked to end while it passes the bot's last words on, panics over the databases that it has closed.
+	s.Homeserver.Kill()
 	link := strings.TrimSpace(postern(t, ctx, s, "admin", "page"))
 	page := presses(t, ctx, s, link, handheld)
 	page.sees(t, ctx, "#health", "The bridge is not ready")
