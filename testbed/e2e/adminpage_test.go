@@ -229,8 +229,9 @@ func (p *pageAdmin) pictures(t *testing.T, ctx context.Context, name string) {
 func TestTheAdminPageIsReachedWhileTheHomeserverIsAway(t *testing.T) {
 	ctx, s := own(t, stack.Options{})
 	newEnlisted(t, ctx, s, "alice")
-	// Not Stop: Dendrite, asked to end while it passes the bot's last words on, panics over the databases that it has closed.
-	s.Homeserver.Kill()
+	if err := s.Homeserver.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
 	link := strings.TrimSpace(postern(t, ctx, s, "admin", "page"))
 	page := presses(t, ctx, s, link, handheld)
 	page.sees(t, ctx, "#health", "The bridge is not ready")
