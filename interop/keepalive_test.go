@@ -91,6 +91,7 @@ func TestAGatekeeperThatAcknowledgesNothingFailsNoMessage(t *testing.T) {
 	clock, s, l := unacknowledged(t, newContact(t, bobJID, 1))
 	for range 6 {
 		l.next("message")
+		l.sync() // what came before is from before
 		clock.advance(31 * time.Second)
 		clock.waitArmed(t, time.Millisecond, time.Millisecond)
 		clock.waitArmed(t, 10*time.Second, 10*time.Second)
