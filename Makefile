@@ -82,8 +82,8 @@ E2E_ENV = $(if $(RACE),POSTERN_RACE=1)
 
 .PHONY: test
 test: tools build/jsclient ## Run all tests, the end-to-end ones with Dendrite
-	go test -tags $(TAGS) -race $(TESTFLAGS) ./...
-	cd testbed && go test -tags $(TAGS) -race $(TESTFLAGS) $$(go list -tags $(TAGS) ./... | grep -v '/e2e$$')
+	go test -tags $(TAGS) -race -timeout 20m $(TESTFLAGS) ./...
+	cd testbed && go test -tags $(TAGS) -race -timeout 20m $(TESTFLAGS) $$(go list -tags $(TAGS) ./... | grep -v '/e2e$$')
 	cd testbed && $(E2E_ENV) $(E2E)
 
 .PHONY: test-synapse
