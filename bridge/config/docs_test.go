@@ -19,7 +19,7 @@ var (
 )
 
 // ofTests are variables of the testbed, which CONTRIBUTING.md explains.
-var ofTests = []string{"POSTERN_HOMESERVER", "POSTERN_DATABASE", "POSTERN_RACE", "POSTERN_KEEP", "POSTERN_PICTURES"}
+var ofTests = []string{"POSTERN_HOMESERVER", "POSTERN_DATABASE", "POSTERN_RACE", "POSTERN_KEEP", "POSTERN_PICTURES", "POSTERN_BINARY"}
 
 // TestKeysAndVariablesInDocumentsExist: whoever copies one out of a document is not told that it is unknown.
 func TestKeysAndVariablesInDocumentsExist(t *testing.T) {
