@@ -61,12 +61,12 @@ func Restore(ctx context.Context, cfg *config.Config, from string) (lapsed int64
 		return 0, ErrNotSQLite
 	}
 	err = database.Restore(ctx, from, cfg.Database.URI, func(raw *dbutil.Database) error {
-		release, err := database.Lock(ctx, raw, cfg.Database.URI) // of the place, not of the file that is being made
+		lock, err := database.Lock(ctx, raw, cfg.Database.URI) // of the place, not of the file that is being made
 		if err != nil {
 			return err
 		}
 		lapsed, err = forgetSessions(ctx, cfg, raw)
-		return errors.Join(err, release())
+		return errors.Join(err, lock.Release())
 	})
 	return lapsed, err
 }
@@ -83,12 +83,12 @@ func RestoreInPlace(ctx context.Context, cfg *config.Config) (lapsed int64, err 
 	if err != nil {
 		return 0, err
 	}
-	release, err := database.Lock(ctx, raw, cfg.Database.URI)
+	lock, err := database.Lock(ctx, raw, cfg.Database.URI)
 	if err != nil {
 		return 0, errors.Join(err, raw.Close())
 	}
 	lapsed, err = forgetSessions(ctx, cfg, raw)
-	return lapsed, errors.Join(err, release(), raw.Close())
+	return lapsed, errors.Join(err, lock.Release(), raw.Close())
 }
 
 // forgetSessions checks that the database is one of ours that the secret key opens, brings it to this program's version, and erases

@@ -47,7 +47,7 @@ type Daemon struct {
 	version  string
 	clock    interop.Clock
 	raw      *dbutil.Database
-	unlock   func() error // of the database
+	lock     *database.Held // of the database
 	provider *provider.Provider
 	matrix   *homeserver.Connector
 	network  *connector.Network
@@ -83,7 +83,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, version string, log zero
 	state := func(ctx context.Context) (*metrics.State, error) { return d.network.State(ctx) } // d.network is made below
 	d.metrics = newMetrics(cfg, version, raw, state)
 	raw.Log = newMeteredQueries(databaseLog.With().Str("db_section", "main").Logger(), d.metrics)
-	if d.unlock, err = database.Lock(ctx, raw, cfg.Database.URI); err != nil {
+	if d.lock, err = database.Lock(ctx, raw, cfg.Database.URI); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	if err = d.build(ctx); err != nil {
@@ -97,7 +97,7 @@ func (d *Daemon) logOf(component string) zerolog.Logger {
 }
 
 // close gives the database back.
-func (d *Daemon) close() error { return errors.Join(d.raw.Close(), d.unlock()) }
+func (d *Daemon) close() error { return errors.Join(d.raw.Close(), d.lock.Release()) }
 
 func (d *Daemon) build(ctx context.Context) error {
 	key, err := loadSecretKey(ctx, d.cfg, d.raw, true)
@@ -207,6 +207,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 			fail(err)
 		}
 	})
+	public.Go(func() {
+		if err := d.lock.Keep(d.log.WithContext(publicCtx)); err != nil {
+			fail(err)
+		}
+	})
 	if adminListener != nil {
 		public.Go(func() { d.history.Run(publicCtx) })
 		public.Go(func() {
@@ -255,7 +260,7 @@ func (d *Daemon) stop() {
 	defer interrupt.Stop()
 	d.network.PrepareStop()
 	d.bridge.StopWithTimeout(connector.DisconnectTimeout) // closes the database too
-	if err := d.unlock(); err != nil {
+	if err := d.lock.Release(); err != nil {
 		d.log.Err(err).Msg("Failed to unlock the database")
 	}
 }

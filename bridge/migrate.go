@@ -25,11 +25,11 @@ func Migrate(ctx context.Context, cfg *config.Config, uri string) (counts []data
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, raw.Close()) }()
-	release, err := database.Lock(ctx, raw, cfg.Database.URI)
+	lock, err := database.Lock(ctx, raw, cfg.Database.URI)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	if made, err := db.CopyMade(ctx); err != nil {
 		return nil, err
 	} else if !made.IsZero() {
@@ -40,10 +40,10 @@ func Migrate(ctx context.Context, cfg *config.Config, uri string) (counts []data
 		return nil, fmt.Errorf("failed to reach the new database: %w", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	releaseTo, err := database.Lock(ctx, to, uri)
+	lockTo, err := database.Lock(ctx, to, uri)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, releaseTo()) }()
+	defer func() { err = errors.Join(err, lockTo.Release()) }()
 	return db.Migrate(ctx, to)
 }
