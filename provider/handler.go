@@ -29,6 +29,7 @@ func (p *Provider) Handler() http.Handler {
 // apart by redirects.
 func (p *Provider) route(w http.ResponseWriter, r *http.Request) string {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	p.unknownProxies.look(r)
 	if wait := p.limits.wait(r); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		answer(w, http.StatusTooManyRequests)

@@ -101,12 +101,16 @@ func (l *requestLimits) bucket(client netip.Prefix, now time.Time) *rate.Limiter
 	return one.limiter
 }
 
+func (l *requestLimits) isTrusted(address netip.Addr) bool {
+	return slices.ContainsFunc(l.trusted, func(proxy netip.Prefix) bool { return proxy.Contains(address) })
+}
+
 // clientOf returns the client's address: the socket's, or if that is a trusted proxy's, the one that the proxy was called
 // from. That is the last in X-Forwarded-For; those before it are what the client says. An address that cannot be read is
 // one of its own.
 func (l *requestLimits) clientOf(r *http.Request) netip.Prefix {
 	client := parseAddress(r.RemoteAddr)
-	if slices.ContainsFunc(l.trusted, func(proxy netip.Prefix) bool { return proxy.Contains(client) }) {
+	if l.isTrusted(client) {
 		hops := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
 		if last := parseAddress(strings.TrimSpace(hops[strings.LastIndexByte(hops, ',')+1:])); last.IsValid() {
 			client = last

@@ -198,3 +198,29 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 	})
 }
+
+// TestAnUnknownReverseProxyIsTold once an hour, since its clients are noticed only when they are refused.
+func TestAnUnknownReverseProxyIsTold(t *testing.T) {
+	var log bytes.Buffer
+	p, clock := limited(t, func(o *provider.Options) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+		o.Log = zerolog.New(&log)
+	})
+	told := func() int { return strings.Count(log.String(), `"address":"172.18.0.1"`) }
+	from(p, "127.0.0.1:1", "198.51.100.1") // is trusted
+	from(p, "172.18.0.1:1")                // calls for itself
+	from(p, "192.0.2.1:1", "198.51.100.1") // somebody, who says that
+	if strings.Contains(log.String(), "warn") {
+		t.Errorf("the log says %s", &log)
+	}
+	from(p, "172.18.0.1:1", "198.51.100.1")
+	from(p, "172.18.0.1:2", "198.51.100.2")
+	if told() != 1 || strings.Contains(log.String(), "198.51.100") {
+		t.Errorf("the log says %s", &log)
+	}
+	clock.advance(time.Hour)
+	from(p, "172.18.0.1:3", "198.51.100.3")
+	if told() != 2 {
+		t.Errorf("the log says %s", &log)
+	}
+}

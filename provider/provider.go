@@ -80,6 +80,7 @@ type Provider struct {
 	pushes         *pushVerifier // or nil
 	waker          *waker
 	limits         *requestLimits
+	unknownProxies *unknownProxies
 	log            zerolog.Logger
 	now            func() time.Time
 	observe        func(route string, status int) // or nil
@@ -106,6 +107,7 @@ func New(ctx context.Context, options Options) (*Provider, error) {
 	}
 	p.limits = newRequestLimits(options.TrustedProxies, cmp.Or(options.AddressRate, DefaultAddressRate),
 		cmp.Or(options.TotalRate, DefaultTotalRate), p.now)
+	p.unknownProxies = &unknownProxies{limits: p.limits, now: p.now, log: p.log}
 	if err := p.setUp(options); err != nil {
 		return nil, err
 	}
