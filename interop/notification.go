@@ -12,12 +12,7 @@ func (c *connection) handleNotification(node *waBinary.Node) {
 	switch attr(node, "type") {
 	case "encrypt":
 		if count := child(node, "count"); count != nil && from.User == "" {
-			left := max(0, intAttr(count, "value"))
-			c.run.spawn(func() {
-				if err := c.topUpPreKeys(c.run.ctx, left); err != nil {
-					c.run.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
-				}
-			})
+			c.preKeysAreLow(max(0, intAttr(count, "value")))
 		} else if child(node, "identity") != nil && isContact(from) {
 			if err := c.dropSession(from); err != nil {
 				c.close(err) // the notification comes again
@@ -43,6 +38,21 @@ func (c *connection) handleNotification(node *waBinary.Node) {
 		}
 	}
 	c.acknowledge(node)
+}
+
+// preKeysAreLow uploads prekeys beside everything else, unless enough notifications wait already that say the same.
+func (c *connection) preKeysAreLow(left int) {
+	select {
+	case c.run.toldLow <- struct{}{}:
+	default:
+		return
+	}
+	c.run.spawn(func() {
+		defer func() { <-c.run.toldLow }()
+		if err := c.topUpPreKeys(c.run.ctx, left); err != nil {
+			c.run.log.Warn().Err(err).Msg("Failed to upload prekeys, trying again at the next login")
+		}
+	})
 }
 
 // dropSession forgets the session with a device whose identity key is said to have changed, so that the next message

@@ -126,6 +126,42 @@ func TestPreKeysAreToppedUp(t *testing.T) {
 	}
 }
 
+// TestAFloodOfNotificationsAboutPreKeysUploadsOnce, and once more for what came meanwhile.
+func TestAFloodOfNotificationsAboutPreKeysUploadsOnce(t *testing.T) {
+	p := newPeer(t)
+	marked := make(chan uint32, 20)
+	s := newSubject(t, p, func(o *interop.Options) { o.Store = &markingStore{newStore(), marked} })
+	s.Start()
+	l := p.login()
+	low := waBinary.Node{Tag: "notification", Attrs: waBinary.Attrs{"type": "encrypt", "from": "s.whatsapp.net", "id": "N"}, Content: []waBinary.Node{
+		{Tag: "count", Attrs: waBinary.Attrs{"value": 0}},
+	}}
+	for range 20 {
+		l.send(low)
+	}
+	var first *waBinary.Node
+	for acks := 0; acks < 20; { // the upload comes among them
+		switch node := <-l.inbox; node.Tag {
+		case "ack":
+			acks++
+		case "iq":
+			first = node
+		}
+	}
+	if first == nil {
+		first = l.next("iq")
+	}
+	l.send(*result(first))
+	l.send(*result(l.next("iq")))
+	<-marked
+	<-marked
+	for range 50 {
+		l.sync() // finds it if the client asks for more
+	}
+	s.stop()
+	l.checkSilence()
+}
+
 func checkSignedPreKey(t *testing.T, node *waBinary.Node, identity [32]byte) (id string) {
 	t.Helper()
 	value, _ := childOf(node, "value").Content.([]byte)

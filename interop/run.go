@@ -37,6 +37,8 @@ type run struct {
 
 	// uploading is held while prekeys are uploaded, so that two uploads do not take the same ones.
 	uploading sync.Mutex
+	// toldLow has an element for each notification about prekeys that is being followed: one, and one that waits for it.
+	toldLow chan struct{}
 
 	mu         sync.Mutex
 	connection *connection // set only while logged in
@@ -51,7 +53,7 @@ type run struct {
 }
 
 func newRun(client *Client) *run {
-	r := &run{client: client, log: &client.options.Log, done: make(chan struct{}), woken: make(chan struct{}, 1)}
+	r := &run{client: client, log: &client.options.Log, done: make(chan struct{}), woken: make(chan struct{}, 1), toldLow: make(chan struct{}, 2)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.handling, r.abandon = context.WithCancel(context.Background())
 	r.queues.run = r
